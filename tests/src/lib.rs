@@ -1,0 +1,1 @@
+//! Actors and tools for the end-to-end tests.
