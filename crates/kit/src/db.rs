@@ -1,0 +1,387 @@
+//! The service's SQLite database: a pool of connections, transactions and rows.
+//!
+//! Up to 16 requests run at once in one instance, so a connection belongs to one request at a time: it is checked out
+//! for a question or for the length of a transaction, and goes back only when it is clean. A transaction that is dropped
+//! takes its connection with it, and SQLite rolls it back.
+
+use crate::problem::Problem;
+use crate::service::Service;
+use spin_sdk::sqlite::{Connection, RowResult, Value};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// A failure of the database.
+///
+/// `spin:sqlite` reports every failure as text; [`DbError::from`] is the one place that reads it, for SQLite's wording,
+/// which libSQL repeats with a prefix.
+#[derive(Debug)]
+pub enum DbError {
+    /// A constraint refused the row; the text names it (`users.email`, or the name of a CHECK).
+    Constraint(String),
+    /// Another writer held the lock for too long.
+    Busy,
+    /// No room is left.
+    Full,
+    /// A column is missing or of another type than the code expects.
+    Column(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl DbError {
+    /// Whether `constraint` (a `table.column` that is UNIQUE, or the name of a CHECK) refused the row.
+    pub fn violates(&self, constraint: &str) -> bool {
+        matches!(self, Self::Constraint(text) if text.split([' ', ',']).any(|word| word == constraint))
+    }
+}
+
+impl From<spin_sdk::sqlite::Error> for DbError {
+    fn from(error: spin_sdk::sqlite::Error) -> Self {
+        use spin_sdk::sqlite::Error;
+        match error {
+            Error::DatabaseFull => Self::Full,
+            Error::Io(text) if text.contains("constraint failed") => Self::Constraint(text),
+            Error::Io(text) if text.contains("locked") || text.contains("busy") => Self::Busy,
+            Error::Io(text) if text.contains("disk is full") => Self::Full,
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::unavailable("database is busy"),
+            DbError::Full => Self::unavailable("database is full"),
+            DbError::Constraint(text) => Self::internal(format!("unexpected constraint: {text}")),
+            DbError::Column(text) | DbError::Other(text) => Self::internal(format!("database: {text}")),
+        }
+    }
+}
+
+/// One row of an answer. Columns are read by name; what does not fit is a [`DbError::Column`].
+pub struct Row<'a> {
+    columns: &'a [String],
+    values: &'a [Value],
+}
+
+impl<'a> Row<'a> {
+    /// The value of `column`.
+    pub fn get<T: FromValue<'a>>(&self, column: &str) -> Result<T, DbError> {
+        let index = self
+            .columns
+            .iter()
+            .position(|name| name == column)
+            .ok_or_else(|| DbError::Column(format!("no column {column}")))?;
+        T::from_value(&self.values[index])
+            .ok_or_else(|| DbError::Column(format!("column {column} has another type")))
+    }
+
+    /// The value of `column`, parsed from its text.
+    pub fn parse<T: std::str::FromStr>(&self, column: &str) -> Result<T, DbError> {
+        self.get::<&str>(column)?
+            .parse()
+            .map_err(|_| DbError::Column(format!("column {column} cannot be parsed")))
+    }
+
+    /// The value of `column`, read as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
+        serde_json::from_str(self.get(column)?)
+            .map_err(|error| DbError::Column(format!("column {column}: {error}")))
+    }
+}
+
+/// What a column's value can become.
+pub trait FromValue<'a>: Sized {
+    /// The value, if it is of this type.
+    fn from_value(value: &'a Value) -> Option<Self>;
+}
+
+impl<'a> FromValue<'a> for i64 {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        value.try_into().ok()
+    }
+}
+
+impl<'a> FromValue<'a> for u32 {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        value.try_into().ok()
+    }
+}
+
+impl<'a> FromValue<'a> for f64 {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        value.try_into().ok()
+    }
+}
+
+impl<'a> FromValue<'a> for bool {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        value.try_into().ok()
+    }
+}
+
+impl<'a> FromValue<'a> for &'a str {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> FromValue<'a> for String {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        <&str>::from_value(value).map(str::to_owned)
+    }
+}
+
+impl<'a> FromValue<'a> for &'a [u8] {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> FromValue<'a> for Vec<u8> {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        <&[u8]>::from_value(value).map(<[u8]>::to_vec)
+    }
+}
+
+impl<'a> FromValue<'a> for crate::Timestamp {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        i64::from_value(value).map(Self::from_millis)
+    }
+}
+
+impl<'a, T: FromValue<'a>> FromValue<'a> for Option<T> {
+    fn from_value(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            other => T::from_value(other).map(Some),
+        }
+    }
+}
+
+/// The parameters of a statement, in order: `params![id, now]`.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::db::value($value)),*] };
+}
+
+/// A parameter's value.
+pub fn value(value: impl Into<Value>) -> Value {
+    value.into()
+}
+
+/// A connection, checked out for questions and single statements.
+pub struct Conn {
+    connection: Option<Connection>,
+    /// A statement has begun and not ended: a request that is dropped now leaves the connection unusable.
+    running: AtomicBool,
+    pool: &'static Pool,
+}
+
+/// Connections at rest, at most [`MAX_IDLE`] of them.
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// One instance runs at most 16 requests at once; more connections than that are never needed again.
+const MAX_IDLE: usize = 16;
+
+static POOL: Pool = Pool { idle: Mutex::new(Vec::new()) };
+
+impl Pool {
+    fn take(&self) -> Option<Connection> {
+        self.idle.lock().ok()?.pop()
+    }
+
+    fn put(&self, connection: Connection) {
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < MAX_IDLE
+        {
+            idle.push(connection);
+        }
+    }
+}
+
+/// Runs a statement to its end: SQLite's errors come only then.
+async fn collect(
+    connection: &Connection,
+    sql: &str,
+    parameters: Vec<Value>,
+) -> Result<(Vec<String>, Vec<RowResult>), DbError> {
+    let (columns, rows, end) = connection.execute(sql, parameters).await?.into_inner();
+    let rows = rows.collect().await;
+    end.await?;
+    Ok((columns, rows))
+}
+
+impl Conn {
+    async fn run<T>(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        read: impl Fn(Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        let connection =
+            self.connection.as_ref().ok_or_else(|| DbError::Other("connection is gone".into()))?;
+        self.running.store(true, Relaxed);
+        let outcome = collect(connection, sql, parameters).await;
+        self.running.store(false, Relaxed);
+        let (columns, rows) = outcome?;
+        rows.iter().map(|row| read(Row { columns: &columns, values: &row.values })).collect()
+    }
+
+    /// Every row of the answer, each read by `read`.
+    pub async fn all<T>(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        read: impl Fn(Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        self.run(sql, parameters, read).await
+    }
+
+    /// The first row of the answer, read by `read`.
+    pub async fn one<T>(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        read: impl Fn(Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        Ok(self.run(sql, parameters, read).await?.into_iter().next())
+    }
+
+    /// Runs a statement that answers nothing.
+    pub async fn exec(&self, sql: &str, parameters: Vec<Value>) -> Result<(), DbError> {
+        self.run(sql, parameters, |_| Ok(())).await.map(|_| ())
+    }
+
+    /// Gives the connection back: it is clean.
+    fn release(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.running.load(Relaxed)
+        {
+            self.pool.put(connection);
+        }
+    }
+
+    /// Closes the connection: whatever it was doing is rolled back.
+    fn discard(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A write transaction (`BEGIN IMMEDIATE`). Dropped without [`Tx::commit`], it never happened.
+pub struct Tx {
+    conn: Conn,
+    service: &'static Service,
+    open: bool,
+}
+
+impl Tx {
+    /// Makes everything done in this transaction durable.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        self.conn.exec("COMMIT", vec![]).await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Undoes everything done in this transaction, and keeps the connection.
+    pub async fn rollback(mut self) -> Result<(), DbError> {
+        self.conn.exec("ROLLBACK", vec![]).await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// The service whose transaction this is.
+    pub fn service(&self) -> &'static Service {
+        self.service
+    }
+}
+
+impl std::ops::Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if self.open {
+            self.conn.discard();
+        }
+    }
+}
+
+/// The service's database.
+#[derive(Clone, Copy)]
+pub struct Db {
+    service: &'static Service,
+    label: &'static str,
+}
+
+impl Db {
+    pub(crate) fn of(service: &'static Service) -> Result<Self, DbError> {
+        let label = service.database.as_ref().map(|database| database.label);
+        let label = label.ok_or_else(|| DbError::Other(format!("{} has no database", service.name)))?;
+        Ok(Self { service, label })
+    }
+
+    /// A connection for questions, or for one statement that stands alone.
+    pub async fn conn(&self) -> Result<Conn, DbError> {
+        let connection = match POOL.take() {
+            Some(connection) => connection,
+            None => Connection::open(self.label).await?,
+        };
+        Ok(Conn { connection: Some(connection), running: AtomicBool::new(false), pool: &POOL })
+    }
+
+    /// A write transaction. It holds the database's only write lock: nothing slow belongs inside.
+    pub async fn begin(&self) -> Result<Tx, DbError> {
+        let conn = self.conn().await?;
+        // Until BEGIN has answered the connection's state is unknown: `open` makes a drop close it.
+        let tx = Tx { conn, service: self.service, open: true };
+        tx.exec("BEGIN IMMEDIATE", vec![]).await?;
+        Ok(tx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violated_constraint_is_told_by_its_name() {
+        let sqlite =
+            DbError::from(spin_sdk::sqlite::Error::Io("UNIQUE constraint failed: users.email".into()));
+        assert!(
+            sqlite.violates("users.email") && !sqlite.violates("users.id") && !sqlite.violates("users.e")
+        );
+        let libsql =
+            spin_sdk::sqlite::Error::Io("SQLite error: CHECK constraint failed: positive_price".into());
+        assert!(DbError::from(libsql).violates("positive_price"));
+        let both =
+            spin_sdk::sqlite::Error::Io("UNIQUE constraint failed: variants.shop, variants.sku".into());
+        assert!(DbError::from(both).violates("variants.sku"));
+    }
+
+    #[test]
+    fn a_locked_database_is_busy() {
+        let locked = spin_sdk::sqlite::Error::Io("database is locked".into());
+        assert!(matches!(DbError::from(locked), DbError::Busy));
+    }
+}

@@ -1,0 +1,164 @@
+//! Typed ids: the one registry of what Souk names.
+//!
+//! An id is a prefix and a UUIDv7 (RFC 9562) in Crockford's base32, lower case: `usr_06b8…`. It sorts by the time it
+//! was made, says what it names, and cannot be taken for another kind.
+
+use data_encoding::{Encoding, Specification};
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
+    specification.encoding().expect("the alphabet is 32 distinct symbols")
+});
+
+/// The text is not an id of the kind that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidId;
+
+impl std::fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("is not a valid id")
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+fn encode(prefix: &str, uuid: Uuid) -> String {
+    let mut text = String::with_capacity(prefix.len() + 27);
+    text.push_str(prefix);
+    text.push('_');
+    BASE32.encode_append(uuid.as_bytes(), &mut text);
+    text
+}
+
+fn decode(prefix: &str, text: &str) -> Result<Uuid, InvalidId> {
+    let encoded = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or(InvalidId)?;
+    let bytes = BASE32.decode(encoded.as_bytes()).map_err(|_| InvalidId)?;
+    Uuid::from_slice(&bytes).map_err(|_| InvalidId)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])+ $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// What the text of every such id begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id, later than those made before it.
+            #[expect(clippy::new_without_default, reason = "a fresh id is no default value")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&encode($prefix, self.0))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                decode($prefix, text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl From<$name> for spin_sdk::sqlite::Value {
+            fn from(id: $name) -> Self {
+                Self::Text(id.to_string())
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some(concat!("^", $prefix, "_[0-9a-hjkmnp-tv-z]{26}$")))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person's account.
+    UserId = "usr";
+    /// An OAuth client that acts for itself.
+    ClientId = "cli";
+    /// A sign-in: the family of refresh tokens that descend from it.
+    SessionId = "ses";
+    /// An access token (`jti`).
+    TokenId = "tok";
+    /// A product of the catalogue.
+    ProductId = "prd";
+    /// A variant of a product: what is bought.
+    VariantId = "var";
+    /// A category of the catalogue.
+    CategoryId = "cat";
+    /// An image of a product.
+    ImageId = "img";
+    /// A job that runs over many rows (an import, an export).
+    JobId = "job";
+    /// A published event.
+    EventId = "evt";
+    /// One request, from the edge to the last service.
+    RequestId = "req";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_its_own_text() {
+        let id = UserId::new();
+        assert_eq!(id.to_string().parse::<UserId>(), Ok(id));
+        assert_eq!(id.to_string().len(), 30);
+    }
+
+    #[test]
+    fn an_id_is_never_taken_for_another_kind() {
+        assert_eq!(ProductId::new().to_string().parse::<UserId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn noise_is_no_id() {
+        for text in
+            ["", "usr", "usr_", "usr_!", "usr_00000000000000000000000000ff", "USR_00000000000000000000000000"]
+        {
+            assert_eq!(text.parse::<UserId>(), Err(InvalidId), "{text}");
+        }
+    }
+
+    #[test]
+    fn later_ids_sort_after_earlier_ones() {
+        let ids: Vec<String> = (0..1000).map(|_| EventId::new().to_string()).collect();
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,171 @@
+//! Writes that can be repeated safely (`Idempotency-Key`, draft-ietf-httpapi-idempotency-key-header).
+//!
+//! The stored answer is written in the transaction that makes it true, so there is no instant at which one is there
+//! without the other. SQLite's write lock makes a repetition wait while the first is running; it then gets its answer.
+
+use crate::caller::Caller;
+use crate::context::Ctx;
+use crate::db::{DbError, Tx};
+use crate::params;
+use crate::problem::{Problem, Result, kinds};
+use crate::time::Timestamp;
+use axum::body::{Body, to_bytes};
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The header that makes a write repeatable.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The longest key that is accepted, in characters.
+const MAX_KEY: usize = 255;
+/// How long an answer can be had again.
+const KEPT: Duration = Duration::from_secs(48 * 3600);
+/// Answers larger than this are not stored: no write of ours gives one.
+const MAX_ANSWER: usize = 1 << 20;
+/// The headers that belong to an answer.
+const STORED_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
+
+/// A write, and the key that it came with.
+#[derive(Debug, Clone)]
+pub struct Once {
+    key: Option<String>,
+    caller: String,
+    operation: String,
+    fingerprint: Vec<u8>,
+}
+
+/// How a write begins.
+pub enum Attempt {
+    /// It is the first with its key, or has none: do it in this transaction.
+    First(Tx),
+    /// It has been done: this was the answer.
+    Repeated(Response),
+}
+
+impl Once {
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
+        self.fingerprint = Sha256::digest(body).to_vec();
+        self
+    }
+
+    /// Refuses a request without a key: for what touches money, stock or a chain.
+    pub fn required(self) -> Result<Self> {
+        match self.key {
+            Some(_) => Ok(self),
+            None => Err(Problem::new(
+                kinds::KEY_REQUIRED,
+                "Send an `Idempotency-Key` header, new for each operation.",
+            )),
+        }
+    }
+
+    /// Begins the write's transaction, or gives the answer that an earlier one with the same key got.
+    pub async fn begin(&self, ctx: &Ctx) -> Result<Attempt> {
+        let tx = ctx.begin().await?;
+        let Some(key) = &self.key else { return Ok(Attempt::First(tx)) };
+        let stored = tx
+            .one(
+                "SELECT fingerprint, status, headers, body FROM idempotency
+                  WHERE caller = ?1 AND operation = ?2 AND key = ?3",
+                params![self.caller.as_str(), self.operation.as_str(), key.as_str()],
+                |row| {
+                    let same = row.get::<&[u8]>("fingerprint")? == self.fingerprint;
+                    let (status, headers) = (row.get::<u32>("status")?, row.json("headers")?);
+                    Ok((same, restore(status, headers, row.get("body")?)))
+                },
+            )
+            .await?;
+        let Some((same, response)) = stored else { return Ok(Attempt::First(tx)) };
+        tx.rollback().await?;
+        if !same {
+            let detail = "This key came with another request body before.";
+            return Err(Problem::new(kinds::KEY_REUSED, detail));
+        }
+        Ok(Attempt::Repeated(response))
+    }
+
+    /// Stores the answer with what was done, and makes both durable.
+    pub async fn commit(&self, tx: Tx, answer: impl IntoResponse) -> Result<Response> {
+        let response = answer.into_response();
+        let Some(key) = &self.key else {
+            tx.commit().await?;
+            return Ok(response);
+        };
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, MAX_ANSWER)
+            .await
+            .map_err(|error| Problem::internal(format!("answer: {error}")))?;
+        let headers: BTreeMap<&str, &str> = STORED_HEADERS
+            .iter()
+            .filter_map(|name| Some((name.as_str(), parts.headers.get(name)?.to_str().ok()?)))
+            .collect();
+        let headers = serde_json::json!(headers).to_string();
+        tx.exec(
+            "INSERT INTO idempotency (caller, operation, key, fingerprint, status, headers, body, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                self.caller.as_str(),
+                self.operation.as_str(),
+                key.as_str(),
+                self.fingerprint.clone(),
+                parts.status.as_u16(),
+                headers,
+                body.to_vec(),
+                Timestamp::now(),
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(Response::from_parts(parts, Body::from(body)))
+    }
+}
+
+fn restore(status: u32, headers: BTreeMap<String, String>, body: Vec<u8>) -> Response {
+    let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    let mut response = (status.unwrap_or(StatusCode::OK), body).into_response();
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// Forgets answers that are older than we promise to keep them.
+pub(crate) async fn purge(ctx: &Ctx) -> Result<(), DbError> {
+    let oldest = Timestamp::now().before(KEPT);
+    ctx.conn().await?.exec("DELETE FROM idempotency WHERE created_at < ?1", params![oldest]).await
+}
+
+impl<S: Sync> FromRequestParts<S> for Once {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let key = match parts.headers.get(&IDEMPOTENCY_KEY) {
+            None => None,
+            Some(value) => Some(
+                value
+                    .to_str()
+                    .ok()
+                    .map(str::trim)
+                    .filter(|key| !key.is_empty() && key.len() <= MAX_KEY)
+                    .ok_or_else(|| {
+                        Problem::bad_parameter("Idempotency-Key", "must have 1 to 255 visible characters")
+                    })?
+                    .to_owned(),
+            ),
+        };
+        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(Self {
+            key,
+            caller: caller.subject.to_string(),
+            operation: format!("{} {}", parts.method, parts.uri.path()),
+            fingerprint: Sha256::digest(b"").to_vec(),
+        })
+    }
+}

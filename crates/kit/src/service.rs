@@ -1,0 +1,286 @@
+//! A service: what a component says of itself, and the way every request takes through it.
+
+use crate::caller::{Caller, IDENTITY};
+use crate::context::{Ctx, REQUEST_ID, TRACEPARENT};
+use crate::db::{Db, Tx};
+use crate::events::{self, Event};
+use crate::log::{Level, log};
+use crate::metrics;
+use crate::migrate;
+use crate::once;
+use crate::problem::{Problem, Result, Spec, kinds};
+use crate::settings;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::json;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+use tower_service::Service as _;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+/// What a component is. Declared once, as a `static`, and handed to [`serve`].
+pub struct Service {
+    /// Its name in `spin.toml`.
+    pub name: &'static str,
+    /// What it is for, as the API documentation says it.
+    pub about: &'static str,
+    /// Whether requests come from outside: then no header of theirs is believed.
+    pub edge: bool,
+    /// Its database, if it has one.
+    pub database: Option<Database>,
+    /// Its route table.
+    pub routes: fn() -> OpenApiRouter,
+    /// Everything it refuses beside what the kit does.
+    pub problems: &'static [Spec],
+    /// Who hears of what it publishes.
+    pub subscriptions: &'static [Subscription],
+    /// What it does about an event, in the transaction that marks the event as taken in.
+    pub on_event: Option<OnEvent>,
+    /// What must happen now and then without a request: purging, resuming.
+    pub maintain: Option<Maintain>,
+}
+
+/// A service's database.
+pub struct Database {
+    /// Its label in `spin.toml`.
+    pub label: &'static str,
+    /// The scripts of `sql/<service>/`, name and text, in order.
+    pub migrations: &'static [(&'static str, &'static str)],
+}
+
+/// One line of the list of who hears of what.
+pub struct Subscription {
+    /// The event's type, such as `souk.user.deleted`.
+    pub event: &'static str,
+    /// The service that is told.
+    pub subscriber: &'static str,
+}
+
+/// Handles one event.
+pub type OnEvent = for<'a> fn(&'a mut Tx, &'a Event) -> BoxFuture<'a, Result<()>>;
+
+/// Does a service's housekeeping.
+pub type Maintain = fn(Ctx) -> BoxFuture<'static, Result<()>>;
+
+impl Service {
+    /// What every service begins from: `Service { name: "users", ..Service::BASE }`.
+    pub const BASE: Self = Self {
+        name: "",
+        about: "",
+        edge: false,
+        database: None,
+        routes: OpenApiRouter::new,
+        problems: &[],
+        subscriptions: &[],
+        on_event: None,
+        maintain: None,
+    };
+
+    /// The service's OpenAPI document.
+    pub fn openapi(&'static self) -> OpenApi {
+        self.app().1
+    }
+
+    fn app(&'static self) -> (Router, OpenApi) {
+        let problems: Vec<_> = kinds::ALL.iter().chain(self.problems).collect();
+        let components = ComponentsBuilder::new()
+            .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+            .build();
+        let document = OpenApiBuilder::new()
+            .info(
+                InfoBuilder::new()
+                    .title(self.name)
+                    .version(env!("CARGO_PKG_VERSION"))
+                    .description(Some(self.about)),
+            )
+            .components(Some(components))
+            .build();
+        let (router, mut document) =
+            OpenApiRouter::with_openapi(document).merge((self.routes)()).split_for_parts();
+        document.servers = None;
+        document.extensions = Some(ExtensionsBuilder::new().add("x-problems", json!(problems)).build());
+        let router = if self.edge { router } else { router.fallback(not_found) };
+        let router = router
+            .route("/health", get(health))
+            .route("/ready", get(ready))
+            .route("/metrics", get(metrics::show))
+            .route(MAINTENANCE, post(maintenance));
+        let router = match self.edge {
+            true => router,
+            false => router.route("/openapi.json", get(openapi)).route(events::PATH, post(events::receive)),
+        };
+        let router = router
+            .method_not_allowed_fallback(method_not_allowed)
+            .route_layer(middleware::from_fn(tag_route));
+        (router, document)
+    }
+}
+
+/// The route that the host, cron or Kubernetes calls every few seconds, with the maintenance key as bearer token.
+pub const MAINTENANCE: &str = "/internal/maintenance";
+
+/// Answers one request: the whole of a component's `#[http_service]` function.
+pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) -> Response {
+    let started = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    if service.edge {
+        parts.headers.remove(IDENTITY);
+    }
+    let ctx = Ctx::read(service, &parts.headers);
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let response = match answer(&ctx, Request::from_parts(parts, Body::new(body))).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    let mut response = finish(&ctx, response);
+    let route = response.extensions_mut().remove::<MatchedPath>();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    metrics::observe(&method, route, status, elapsed);
+    if Level::Debug.is_enabled() || status >= 500 {
+        let level = if status >= 500 { Level::Error } else { Level::Debug };
+        let fields = json!({
+            "service": service.name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
+            "http.method": method.as_str(), "http.path": path, "http.route": route, "http.status": status,
+            "duration_ms": elapsed.as_secs_f64() * 1000.0,
+        });
+        log(level, "request answered", fields);
+    }
+    after_response(&ctx);
+    response
+}
+
+async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
+    static APP: OnceLock<Router> = OnceLock::new();
+    static MIGRATED: AtomicBool = AtomicBool::new(false);
+    let service = ctx.service();
+    settings::load().await?;
+    if let Some(database) = &service.database
+        && !MIGRATED.load(Relaxed)
+    {
+        migrate::run(Db::of(service)?, database).await?;
+        MIGRATED.store(true, Relaxed);
+    }
+    request.extensions_mut().insert(ctx.clone());
+    let mut router = APP.get_or_init(|| service.app().0).clone();
+    router.call(request).await.map_err(|never| match never {})
+}
+
+/// Renders a refusal, logs its cause, and adds what every answer carries.
+fn finish(ctx: &Ctx, mut response: Response) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        let route = response.extensions_mut().remove::<MatchedPath>();
+        if let Some(cause) = problem.cause() {
+            let fields = json!({
+                "service": ctx.service().name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
+                "problem.kind": problem.spec().kind,
+            });
+            log(Level::Error, cause, fields);
+        }
+        response = problem.render(ctx.request_id());
+        if let Some(route) = route {
+            response.extensions_mut().insert(route);
+        }
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    for (name, value) in [(REQUEST_ID, ctx.request_id()), (TRACEPARENT, ctx.traceparent())] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// Lets work that the caller does not wait for go on: deliveries and the flush of metrics.
+fn after_response(ctx: &Ctx) {
+    let service = ctx.service();
+    if service.database.is_none() {
+        return;
+    }
+    if events::take_news() {
+        spin_sdk::wasip3::spawn(async move {
+            let ctx = Ctx::background(service);
+            if let Err(problem) = events::deliver(&ctx).await {
+                log(
+                    Level::Warn,
+                    "delivery failed",
+                    json!({"service": service.name, "cause": problem.cause()}),
+                );
+            }
+        });
+    }
+    if metrics::flush_is_due() {
+        spin_sdk::wasip3::spawn(metrics::flush(Ctx::background(service)));
+    }
+}
+
+/// Leaves the matched route on the response, for logs and metrics.
+async fn tag_route(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(route);
+    response
+}
+
+async fn not_found() -> Problem {
+    Problem::not_found()
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(kinds::METHOD_NOT_ALLOWED, "The resource does not support this method.")
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// Ready means that the settings are there and the database answers; [`answer`] has migrated it by now.
+async fn ready(ctx: Ctx) -> Result<Json<serde_json::Value>> {
+    if ctx.service().database.is_some() {
+        ctx.conn().await?.exec("SELECT 1", vec![]).await?;
+    }
+    Ok(Json(json!({"status": "ready"})))
+}
+
+async fn openapi(ctx: Ctx) -> Json<OpenApi> {
+    Json(ctx.service().openapi())
+}
+
+/// Refuses a request without the maintenance key, or a service's identity.
+pub fn must_be_operator(headers: &HeaderMap, caller: Option<&Caller>) -> Result<()> {
+    if caller.is_some_and(|caller| caller.subject == crate::Subject::Service) {
+        return Ok(());
+    }
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if settings::loaded()?.maintenance_key.matches(token) {
+        return Ok(());
+    }
+    Err(Problem::unauthenticated("This needs the maintenance key as bearer token."))
+}
+
+async fn maintenance(ctx: Ctx, caller: Option<Caller>, headers: HeaderMap) -> Result<StatusCode> {
+    must_be_operator(&headers, caller.as_ref())?;
+    if ctx.service().database.is_some() {
+        events::deliver(&ctx).await?;
+        events::purge(&ctx).await?;
+        once::purge(&ctx).await?;
+    }
+    if let Some(maintain) = ctx.service().maintain {
+        maintain(ctx).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
