@@ -182,7 +182,7 @@ pub struct Conn {
     connection: Option<Connection>,
     /// A statement has begun and not ended: a request that is dropped now leaves the connection unusable.
     running: AtomicBool,
-    pool: &'static Pool,
+    pool: Option<&'static Pool>,
 }
 
 /// Connections at rest, at most [`MAX_IDLE`] of them.
@@ -266,8 +266,9 @@ impl Conn {
     fn release(&mut self) {
         if let Some(connection) = self.connection.take()
             && !self.running.load(Relaxed)
+            && let Some(pool) = self.pool
         {
-            self.pool.put(connection);
+            pool.put(connection);
         }
     }
 
@@ -347,7 +348,16 @@ impl Db {
             Some(connection) => connection,
             None => Connection::open(self.label).await?,
         };
-        Ok(Conn { connection: Some(connection), running: AtomicBool::new(false), pool: &POOL })
+        Ok(Conn { connection: Some(connection), running: AtomicBool::new(false), pool: Some(&POOL) })
+    }
+
+    /// A connection whose writes a power cut may lose (never a crash of ours): for counters, which need no fsync each.
+    pub(crate) async fn relaxed(&self) -> Result<Conn, DbError> {
+        let connection = Connection::open(self.label).await?;
+        let conn = Conn { connection: Some(connection), running: AtomicBool::new(false), pool: None };
+        // libSQL refuses the statement and decides for itself.
+        let _ = conn.exec("PRAGMA synchronous = NORMAL", vec![]).await;
+        Ok(conn)
     }
 
     /// A write transaction. It holds the database's only write lock: nothing slow belongs inside.

@@ -33,7 +33,7 @@ const BUCKETS: [(f64, &str); 8] = [
 /// How many requests an instance counts before it adds them to the database.
 const FLUSH_AFTER: u32 = 64;
 /// How long it waits for that many.
-const FLUSH_PAUSE: Duration = Duration::from_millis(500);
+const FLUSH_PAUSE: Duration = Duration::from_millis(200);
 
 static COUNTED: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
 static SINCE_FLUSH: AtomicU32 = AtomicU32::new(0);
@@ -80,7 +80,8 @@ pub(crate) async fn flush(ctx: Ctx) {
 }
 
 async fn add(ctx: &Ctx, counted: &BTreeMap<String, f64>) -> Result<(), DbError> {
-    ctx.conn()
+    ctx.db()?
+        .relaxed()
         .await?
         .exec(
             "INSERT INTO metric (series, value) SELECT key, value FROM json_each(?1) WHERE true
