@@ -343,6 +343,7 @@ impl Db {
     }
 
     /// A connection for questions, or for one statement that stands alone.
+    #[expect(clippy::disallowed_methods, reason = "this is the pool")]
     pub async fn conn(&self) -> Result<Conn, DbError> {
         let connection = match POOL.take() {
             Some(connection) => connection,
@@ -352,6 +353,7 @@ impl Db {
     }
 
     /// A connection whose writes a power cut may lose (never a crash of ours): for counters, which need no fsync each.
+    #[expect(clippy::disallowed_methods, reason = "this is the pool")]
     pub(crate) async fn relaxed(&self) -> Result<Conn, DbError> {
         let connection = Connection::open(self.label).await?;
         let conn = Conn { connection: Some(connection), running: AtomicBool::new(false), pool: None };
