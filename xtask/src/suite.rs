@@ -26,6 +26,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How much of a log an error shows.
 const LOG_TAIL_LINES: usize = 25;
 
+/// The variable of the application that says where it is.
+const PUBLIC_URL: &str = "SPIN_VARIABLE_PUBLIC_URL";
+
 /// Process groups to pass SIGINT and SIGTERM on to.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 /// Has somebody asked us to stop?
@@ -209,6 +212,10 @@ fn command(launch: &Launch) -> Command {
     }
     if matches!(launch.runner, Runner::Host(_)) {
         command.arg("--tick").arg(format!("{}s", TICK.as_secs()));
+    }
+    // The issuer of tokens is the address that people use; who runs it behind another one says so in .env.
+    if std::env::var_os(PUBLIC_URL).is_none() {
+        command.env(PUBLIC_URL, format!("http://localhost:{}", launch.port));
     }
     command.envs(launch.secrets.lines().iter().map(|(name, value)| (name, value)));
     command
