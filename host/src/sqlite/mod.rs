@@ -1,0 +1,273 @@
+//! `spin:sqlite@3.1`: databases in files, one SQLite connection per connection that a component opens.
+//!
+//! Statements run on tokio's blocking threads. A small result comes back in the same hop, with the columns; a large
+//! one is streamed in batches while it is read.
+
+mod interface;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::types::ValueRef;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use crate::faults::{Faults, SqliteFault};
+
+/// Rows that go to the guest at once.
+const BATCH_ROWS: usize = 256;
+/// Batches of a large result that wait for the guest.
+const WAITING_BATCHES: usize = 2;
+/// Spin's limit for what the host buffers of one row.
+const MAX_ROW_BYTES: usize = 128 << 20;
+/// Prepared statements that a connection keeps: about what one service has.
+const KEPT_STATEMENTS: usize = 128;
+
+/// A database behind a label.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pub label: Arc<str>,
+    pub file: Arc<PathBuf>,
+    pub faults: Faults,
+}
+
+/// A connection of a guest. The file is opened by the first statement, as in Spin.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    connection: Mutex<Option<rusqlite::Connection>>,
+}
+
+/// What a statement gives: at first hand when it is short, else the rest is still to come.
+pub(crate) struct Answer {
+    pub columns: Vec<String>,
+    pub rows: Vec<RowResult>,
+    pub rest: Rest,
+}
+
+/// How a result goes on after its first rows.
+pub(crate) enum Rest {
+    Ended(Result<(), Error>),
+    Streams { batches: mpsc::Receiver<Vec<RowResult>>, end: oneshot::Receiver<Result<(), Error>> },
+}
+
+impl Database {
+    pub fn connect(&self) -> Connection {
+        Connection(Arc::new(Inner { database: self.clone(), connection: Mutex::new(None) }))
+    }
+
+    /// Runs a script of several statements: for `--sqlite`.
+    pub fn run_script(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connect().0.with(|connection| connection.execute_batch(sql))
+    }
+}
+
+impl Connection {
+    /// Runs the first statement of `sql`; what follows it is ignored, as Spin does.
+    pub async fn execute(&self, sql: String, parameters: Vec<Value>) -> Answer {
+        if let Some(fault) = self.0.database.faults.database(&self.0.database.label) {
+            let text = match fault {
+                SqliteFault::Busy => "database is locked",
+                SqliteFault::Full => "database or disk is full",
+            };
+            return Answer::failed(Error::Io(text.to_owned()));
+        }
+        let (head, answer) = oneshot::channel();
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut head = Some(head);
+            // The answer has a place for its own failure; what fails before is the connection.
+            if let Err(e) = inner.with(|connection| query(connection, &sql, parameters, &mut head))
+                && let Some(head) = head.take()
+            {
+                _ = head.send(Answer::failed(io(e)));
+            }
+        });
+        let stopped = || Answer::failed(Error::Io("the host is stopping".to_owned()));
+        answer.await.unwrap_or_else(|_| stopped())
+    }
+
+    /// The same, complete: rows are collected.
+    pub async fn execute_whole(
+        &self,
+        sql: String,
+        parameters: Vec<Value>,
+    ) -> Result<(Vec<String>, Vec<RowResult>), Error> {
+        let Answer { columns, mut rows, rest } = self.execute(sql, parameters).await;
+        match rest {
+            Rest::Ended(end) => end?,
+            Rest::Streams { mut batches, end } => {
+                while let Some(batch) = batches.recv().await {
+                    rows.extend(batch);
+                }
+                ended(end).await?;
+            }
+        }
+        Ok((columns, rows))
+    }
+
+    pub async fn changes(&self) -> u64 {
+        self.ask(|connection| connection.changes()).await.unwrap_or(0)
+    }
+
+    pub async fn last_insert_rowid(&self) -> i64 {
+        self.ask(|connection| connection.last_insert_rowid()).await.unwrap_or(0)
+    }
+
+    /// A question about the connection, which may be busy with a statement that still streams.
+    async fn ask<T: Send + 'static>(&self, ask: fn(&rusqlite::Connection) -> T) -> Option<T> {
+        let inner = self.0.clone();
+        if let Ok(guard) = inner.connection.try_lock() {
+            return guard.as_ref().map(ask);
+        }
+        let waiting = tokio::task::spawn_blocking(move || inner.with(|connection| Ok(ask(connection))).ok());
+        waiting.await.ok().flatten()
+    }
+}
+
+/// How a streamed result ended; a statement that vanished has failed.
+pub(crate) async fn ended(end: oneshot::Receiver<Result<(), Error>>) -> Result<(), Error> {
+    end.await.unwrap_or_else(|_| Err(Error::Io("the host is stopping".to_owned())))
+}
+
+impl Answer {
+    fn failed(error: Error) -> Self {
+        Self { columns: Vec::new(), rows: Vec::new(), rest: Rest::Ended(Err(error)) }
+    }
+}
+
+impl Inner {
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let mut guard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            *guard = Some(open(&self.database)?);
+        }
+        guard.as_ref().map(work).unwrap_or(Err(rusqlite::Error::InvalidQuery))
+    }
+}
+
+impl Drop for Inner {
+    /// Closing may checkpoint the write-ahead log, which must not hold up the runtime.
+    fn drop(&mut self) {
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(connection), Ok(runtime)) = (connection, tokio::runtime::Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(connection));
+        }
+    }
+}
+
+fn open(database: &Database) -> rusqlite::Result<rusqlite::Connection> {
+    let mut connection = rusqlite::Connection::open(database.file.as_path())?;
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    // A component must not reach other files. VACUUM attaches a temporary database ("") by itself.
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+        AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
+        _ => Authorization::Allow,
+    }))?;
+    Ok(connection)
+}
+
+/// Runs one statement and sends its answer through `head`; an error before that is returned.
+fn query(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    parameters: Vec<Value>,
+    head: &mut Option<oneshot::Sender<Answer>>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let width = columns.len();
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters.into_iter().map(to_sql)))?;
+    let mut first = Vec::new();
+    let end = loop {
+        if first.len() == BATCH_ROWS {
+            break None;
+        }
+        match next_row(&mut rows, width) {
+            Ok(Some(row)) => first.push(row),
+            Ok(None) => break Some(Ok(())),
+            Err(e) => break Some(Err(e)),
+        }
+    };
+    let Some(head) = head.take() else { return Ok(()) };
+    if let Some(end) = end {
+        _ = head.send(Answer { columns, rows: first, rest: Rest::Ended(end) });
+        return Ok(());
+    }
+    let (send_batch, batches) = mpsc::channel(WAITING_BATCHES);
+    let (send_end, end) = oneshot::channel();
+    _ = head.send(Answer { columns, rows: first, rest: Rest::Streams { batches, end } });
+    _ = send_end.send(stream(&mut rows, width, &send_batch));
+    Ok(())
+}
+
+/// Sends the remaining rows. It ends early when the guest no longer listens.
+fn stream(
+    rows: &mut rusqlite::Rows<'_>,
+    width: usize,
+    batches: &mpsc::Sender<Vec<RowResult>>,
+) -> Result<(), Error> {
+    let mut batch = Vec::with_capacity(BATCH_ROWS);
+    let end = loop {
+        match next_row(rows, width) {
+            Ok(Some(row)) => batch.push(row),
+            Ok(None) => break Ok(()),
+            Err(e) => break Err(e),
+        }
+        if batch.len() == BATCH_ROWS && batches.blocking_send(std::mem::take(&mut batch)).is_err() {
+            return Ok(());
+        }
+    };
+    if !batch.is_empty() {
+        _ = batches.blocking_send(batch);
+    }
+    end
+}
+
+fn next_row(rows: &mut rusqlite::Rows<'_>, width: usize) -> Result<Option<RowResult>, Error> {
+    let Some(row) = rows.next().map_err(io)? else { return Ok(None) };
+    let mut bytes = 0;
+    let mut values = Vec::with_capacity(width);
+    for column in 0..width {
+        let value = match row.get_ref(column).map_err(io)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => Value::Integer(number),
+            ValueRef::Real(number) => Value::Real(number),
+            ValueRef::Text(text) => Value::Text(
+                String::from_utf8(text.to_vec())
+                    .map_err(|_| Error::Io(format!("column {column} is not UTF-8")))?,
+            ),
+            ValueRef::Blob(blob) => Value::Blob(blob.to_vec()),
+        };
+        bytes += match &value {
+            Value::Text(text) => text.len(),
+            Value::Blob(blob) => blob.len(),
+            _ => 0,
+        };
+        values.push(value);
+    }
+    if bytes > MAX_ROW_BYTES {
+        return Err(Error::Io(format!("query result exceeds limit of {MAX_ROW_BYTES} bytes")));
+    }
+    Ok(Some(RowResult { values }))
+}
+
+fn to_sql(value: Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Integer(number) => rusqlite::types::Value::Integer(number),
+        Value::Real(number) => rusqlite::types::Value::Real(number),
+        Value::Text(text) => rusqlite::types::Value::Text(text),
+        Value::Blob(blob) => rusqlite::types::Value::Blob(blob),
+    }
+}
+
+fn io(error: rusqlite::Error) -> Error {
+    Error::Io(error.to_string())
+}
