@@ -17,7 +17,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body::Body as _;
 use serde_json::json;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -142,19 +143,19 @@ pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) 
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    let mut response = finish(&ctx, response);
+    let (mut response, cause) = finish(&ctx, &method, response);
     let route = response.extensions_mut().remove::<MatchedPath>();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
     metrics::observe(&method, route, status, elapsed);
-    if Level::Debug.is_enabled() || status >= 500 {
-        let level = if status >= 500 { Level::Error } else { Level::Debug };
+    let level = if cause.is_some() || status >= 500 { Level::Error } else { Level::Debug };
+    if level.is_enabled() {
         let fields = json!({
             "service": service.name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
             "http.method": method.as_str(), "http.path": path, "http.route": route, "http.status": status,
             "duration_ms": elapsed.as_secs_f64() * 1000.0,
         });
-        log(level, "request answered", fields);
+        log(level, cause.as_deref().unwrap_or("request answered"), fields);
     }
     after_response(&ctx);
     response
@@ -176,18 +177,13 @@ async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
     router.call(request).await.map_err(|never| match never {})
 }
 
-/// Renders a refusal, logs its cause, and adds what every answer carries.
-fn finish(ctx: &Ctx, mut response: Response) -> Response {
+/// Renders a refusal, and adds what every answer carries. The cause of a fault comes back for the log.
+fn finish(ctx: &Ctx, method: &Method, mut response: Response) -> (Response, Option<String>) {
+    let mut cause = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers_mut().remove(header::ALLOW);
         let route = response.extensions_mut().remove::<MatchedPath>();
-        if let Some(cause) = problem.cause() {
-            let fields = json!({
-                "service": ctx.service().name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
-                "problem.kind": problem.spec().kind,
-            });
-            log(Level::Error, cause, fields);
-        }
+        cause = problem.cause().map(str::to_owned);
         response = problem.render(ctx.request_id());
         if let Some(route) = route {
             response.extensions_mut().insert(route);
@@ -196,13 +192,20 @@ fn finish(ctx: &Ctx, mut response: Response) -> Response {
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
+    let length = response.body().size_hint().exact();
+    // RFC 9110, section 8.6: these have no content, and an answer to HEAD tells the length of another one.
+    let bodiless = *method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
     let headers = response.headers_mut();
+    // Without its length a response goes out in chunks, and a kept-alive client waits 40 ms for the last of them.
+    if let Some(length) = length.filter(|_| !bodiless) {
+        headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
     for (name, value) in [(REQUEST_ID, ctx.request_id()), (TRACEPARENT, ctx.traceparent())] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     }
-    response
+    (response, cause)
 }
 
 /// Lets work that the caller does not wait for go on: deliveries and the flush of metrics.
