@@ -9,9 +9,10 @@ use futures::future::BoxFuture;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode, Uri, header};
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
 use crate::allowed_hosts::INTERNAL_DOMAIN;
+use crate::fate::{Taken, watched};
 use crate::faults::{Faults, RequestFault};
 use crate::headers;
 use crate::pool::Pool;
@@ -135,7 +136,8 @@ impl App {
             None => {}
         }
         let start = Instant::now();
-        let answer = running.handler.handle((), request);
+        let taken = Taken::default();
+        let answer = running.handler.handle(taken.clone(), request);
         let answer = match self.request_timeout {
             Some(limit) => match tokio::time::timeout(limit + TIMEOUT_SLACK, answer).await {
                 Ok(answer) => answer,
@@ -143,7 +145,10 @@ impl App {
             },
             None => answer.await,
         };
-        answer.unwrap_or_else(|e| self.failure(&route.component, &e, start.elapsed()))
+        match answer {
+            Ok(response) => response.map(|body| watched(body, &taken)),
+            Err(e) => self.failure(&route.component, &e, start.elapsed()),
+        }
     }
 
     /// The answer in place of one that a component failed to give.
@@ -152,11 +157,14 @@ impl App {
         if overdue || error.is::<ExpirationError>() {
             tracing::warn!(component, "the request timed out after {} ms", after.as_millis());
             problem(StatusCode::GATEWAY_TIMEOUT)
-        } else if error.is::<InstantiationError<()>>() {
+        } else if error.is::<InstantiationError<Taken>>() {
             tracing::error!(component, "no instance could be made: {error:#}");
             problem(StatusCode::SERVICE_UNAVAILABLE)
         } else {
-            tracing::error!(component, "the request failed: {error:#}");
+            // The pool told of a trap when it took the instance away.
+            if !error.is::<TrapOrPanicError>() {
+                tracing::error!(component, "the request failed: {error:#}");
+            }
             problem(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }

@@ -30,11 +30,11 @@ pub(crate) fn compose(manifest: &Manifest, id: &str, spec: &ComponentSpec) -> an
         let key = format!("component.{id}.dependencies.{:?}", dependency.name);
         let matching: Vec<&String> =
             imports.iter().filter(|import| fulfils(&dependency.name, import)).collect();
-        ensure!(
-            !matching.is_empty(),
-            "`{key}` names no import of {id:?}. It imports: {}",
-            imports.join(", ")
-        );
+        if matching.is_empty() {
+            let own: Vec<&str> =
+                imports.iter().map(String::as_str).filter(|name| !name.starts_with("wasi:")).collect();
+            bail!("`{key}` names no import of {id:?}; beside WASI it imports: {}", own.join(", "));
+        }
         let file = match &dependency.source {
             DependencySource::Path(path) => path,
             DependencySource::Component(other) => &manifest.components[other].source,

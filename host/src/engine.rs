@@ -100,7 +100,7 @@ impl Engine {
         if let Some(known) = lock(&self.compiled).get(&hash) {
             return Ok(known.clone());
         }
-        let component = Component::new(&self.engine, wasm)
+        let component = Component::from_binary(&self.engine, wasm)
             .map_err(anyhow::Error::from)
             .context("it is not a Wasm component")?;
         let pre = self.linker.instantiate_pre(&component).map_err(anyhow::Error::from);
@@ -109,7 +109,7 @@ impl Engine {
             Ok(service) => ProxyPre::P3(service),
             Err(_) => wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre)
                 .map(ProxyPre::P2)
-                .map_err(anyhow::Error::from)
+                .ok()
                 .context("it exports neither wasi:http/handler@0.3 nor wasi:http/incoming-handler@0.2")?,
         };
         let proxy = Arc::new(proxy);

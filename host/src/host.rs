@@ -91,6 +91,7 @@ impl Host {
     /// Stops at once: requests under way are cut, instances vanish, databases are closed. A statement that SQLite is
     /// in the middle of ends first, so that nothing changes after this returns.
     pub async fn kill(mut self) {
+        self.stopping.send_replace(true);
         if let Some(runtime) = self.runtime.0.take() {
             let (done, ended) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {

@@ -14,6 +14,7 @@ pub mod cli;
 mod compose;
 mod dotenv;
 mod engine;
+mod fate;
 mod faults;
 mod files;
 mod guest;

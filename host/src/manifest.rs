@@ -342,12 +342,14 @@ fn mounts(section: &mut Section) -> Vec<Mount> {
 }
 
 fn dependency(name: String, mut section: Section, folder: &Path, inherits_all: bool) -> Dependency {
+    let mut remote = false;
     for key in ["version", "package", "registry", "url", "digest"] {
-        section.unsupported(key, "fetch the component and write its `path`");
+        remote |= section.unsupported(key, "fetch the component and write its `path`");
     }
     let source = match (section.string("path"), section.string("component")) {
         (Some(path), None) => DependencySource::Path(folder.join(path)),
         (None, Some(id)) => DependencySource::Component(id),
+        (None, None) if remote => DependencySource::Path(PathBuf::new()),
         _ => {
             section.refuse("path", "or `component` must say where the dependency is, and not both");
             DependencySource::Path(PathBuf::new())

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::handler::{
 
 use crate::app::App;
 use crate::engine::Engine;
+use crate::fate::{Fate, Taken};
 use crate::guest::{Grants, Guest};
 use crate::options::Limits;
 use crate::outbound::Outbound;
@@ -60,6 +61,8 @@ impl HandlerState for Pool {
                 at_once: if single { 1 } else { self.limits.concurrency.pick() },
                 timeout,
                 grants: self.grants.clone(),
+                fate: Fate::default(),
+                stopping: self.stopping.clone(),
             },
         })
     }
@@ -71,11 +74,13 @@ pub(crate) struct Usage {
     at_once: usize,
     timeout: Option<Duration>,
     grants: Arc<Grants>,
+    fate: Fate,
+    stopping: watch::Receiver<bool>,
 }
 
 impl WorkerState for Usage {
     type StoreData = Guest;
-    type RequestData = ();
+    type RequestData = Taken;
 
     fn should_accept_request(&self, now: usize, so_far: usize) -> ShouldAccept {
         if so_far >= self.most {
@@ -90,9 +95,10 @@ impl WorkerState for Usage {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        _: (),
+        taken: Taken,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        _ = taken.set(self.fate.clone());
         match self.timeout {
             Some(timeout) => Box::pin(tokio::time::sleep(timeout)),
             None => Box::pin(std::future::pending()),
@@ -101,8 +107,13 @@ impl WorkerState for Usage {
 
     fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
         if let Err(e) = result {
+            self.fate.fail();
+            // A host that is killed drops its instances in the middle; that is no failure of theirs.
+            if *self.stopping.borrow() && !e.is::<wasmtime::Trap>() {
+                return;
+            }
             let component = &self.grants.component;
-            tracing::error!(component, "the instance failed: {e:#}");
+            tracing::error!(component, "the instance failed: {}", e.root_cause());
             self.grants.outputs.err.note(&format!("the instance of {component} failed: {e:?}"));
         }
         drop(store);

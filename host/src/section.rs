@@ -53,11 +53,13 @@ impl Section {
         self.table.remove(key)
     }
 
-    /// Takes a key that Spin knows and this host does not run, and says what to do instead.
-    pub fn unsupported(&mut self, key: &str, instead: &str) {
-        if self.take(key).is_some() {
+    /// Takes a key that Spin knows and this host does not run, and says what to do instead. Whether it was there.
+    pub fn unsupported(&mut self, key: &str, instead: &str) -> bool {
+        let found = self.take(key).is_some();
+        if found {
             self.refuse(key, &format!("is not supported: {instead}"));
         }
+        found
     }
 
     pub fn string(&mut self, key: &str) -> Option<String> {

@@ -8,6 +8,7 @@ mod interface;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
@@ -180,29 +181,41 @@ fn query(
     parameters: Vec<Value>,
     head: &mut Option<oneshot::Sender<Answer>>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let (mut cached, mut first);
+    let statement: &mut rusqlite::Statement<'_> = match connection.prepare_cached(sql) {
+        Ok(prepared) => {
+            cached = prepared;
+            &mut cached
+        }
+        // rusqlite refuses several statements, and whatever is wrong with those after the first.
+        Err(e) if sql.contains(';') => {
+            first = rusqlite::Batch::new(connection, sql).next()?.ok_or(e)?;
+            &mut first
+        }
+        Err(e) => return Err(e),
+    };
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let width = columns.len();
     let mut rows = statement.query(rusqlite::params_from_iter(parameters.into_iter().map(to_sql)))?;
-    let mut first = Vec::new();
+    let mut head_rows = Vec::new();
     let end = loop {
-        if first.len() == BATCH_ROWS {
+        if head_rows.len() == BATCH_ROWS {
             break None;
         }
         match next_row(&mut rows, width) {
-            Ok(Some(row)) => first.push(row),
+            Ok(Some(row)) => head_rows.push(row),
             Ok(None) => break Some(Ok(())),
             Err(e) => break Some(Err(e)),
         }
     };
     let Some(head) = head.take() else { return Ok(()) };
     if let Some(end) = end {
-        _ = head.send(Answer { columns, rows: first, rest: Rest::Ended(end) });
+        _ = head.send(Answer { columns, rows: head_rows, rest: Rest::Ended(end) });
         return Ok(());
     }
     let (send_batch, batches) = mpsc::channel(WAITING_BATCHES);
     let (send_end, end) = oneshot::channel();
-    _ = head.send(Answer { columns, rows: first, rest: Rest::Streams { batches, end } });
+    _ = head.send(Answer { columns, rows: head_rows, rest: Rest::Streams { batches, end } });
     _ = send_end.send(stream(&mut rows, width, &send_batch));
     Ok(())
 }
