@@ -61,6 +61,14 @@ pub fn programs(project: &Project, names: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(names.iter().map(|name| release.join(name)).collect())
 }
 
+/// Builds one of our programs with the features that it has beside the tests, as `cargo test` has just built it.
+pub fn program_beside_tests(project: &Project, name: &str, tests: &[String]) -> Result<PathBuf> {
+    let mut args = vec!["build", "--release", "--workspace", "--bin", name];
+    args.extend(tests.iter().flat_map(|test| ["--test", test.as_str()]));
+    shell::run(&project.root, cargo(), &args)?;
+    Ok(target_dir(project).join("release").join(name))
+}
+
 /// Where Cargo puts what it builds.
 pub fn target_dir(project: &Project) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.path("target"), PathBuf::from)

@@ -15,6 +15,9 @@ use crate::shell;
 use crate::suite::{self, Runner, Suite};
 use crate::{deny, up};
 
+/// The tests look for this secret in what a suite answers.
+const MAINTENANCE_KEY: &str = "SOUK_MAINTENANCE_KEY";
+
 /// Run everything that CI checks, or some of the tests.
 ///
 /// Without arguments: formatting, the components, clippy for this machine and for WebAssembly, dependencies
@@ -144,7 +147,7 @@ impl Step {
                 cargo(&all)
             }
             Self::Generated => {
-                let host = compile::programs(project, &["souk-host"])?.remove(0);
+                let host = compile::program_beside_tests(project, "souk-host", &test_targets(project)?)?;
                 generate::check(project, &Runner::Host(host))
             }
             Self::Spin => on_spin(project, args),
@@ -168,7 +171,12 @@ fn end_to_end_at(project: &Project, args: &TestArgs, url: &str) -> Result<()> {
         given
             .with_context(|| format!("{name} is neither in the environment nor in {}", file.path().display()))
     };
-    end_to_end(project, args, url, &value(ADMIN_EMAIL)?, &value(ADMIN_PASSWORD)?)
+    let mut env = vec![("SOUK_URL".to_owned(), url.to_owned())];
+    for name in [ADMIN_EMAIL, ADMIN_PASSWORD] {
+        env.push((name.to_owned(), value(name)?));
+    }
+    env.extend(file.variable("maintenance_key").ok().map(|key| (MAINTENANCE_KEY.to_owned(), key.to_owned())));
+    end_to_end(project, args, &env)
 }
 
 /// The end-to-end tests against a fresh suite on the real Spin.
@@ -185,18 +193,23 @@ fn on_spin(project: &Project, args: &TestArgs) -> Result<()> {
     let suite = Suite::start(&launch)?;
     bootstrap::administrator(&suite.api(), &secrets)?;
     let (email, password) = bootstrap::credentials(&secrets)?;
-    end_to_end(project, args, suite.url(), email, password)
+    let env = [
+        ("SOUK_URL", suite.url()),
+        (ADMIN_EMAIL, email),
+        (ADMIN_PASSWORD, password),
+        (MAINTENANCE_KEY, secrets.variable("maintenance_key")?),
+    ];
+    end_to_end(project, args, &env.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
-fn end_to_end(project: &Project, args: &TestArgs, url: &str, email: &str, password: &str) -> Result<()> {
-    let env = [("SOUK_URL", url), (ADMIN_EMAIL, email), (ADMIN_PASSWORD, password)];
-    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+/// The end-to-end tests, told by `env` which suite to use.
+fn end_to_end(project: &Project, args: &TestArgs, env: &[(String, String)]) -> Result<()> {
     let targets = test_targets(project)?;
     // `--workspace` for the same reason as in `compile::programs`.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     all.extend(targets.iter().flat_map(|target| ["--test", target.as_str()]));
     all.extend(args.name.as_deref());
-    shell::run_with(&project.root, cargo(), &all, &env)
+    shell::run_with(&project.root, cargo(), &all, env)
 }
 
 /// The test programs of the package in `tests/`.
