@@ -61,7 +61,8 @@ pub(crate) async fn tick(own: &Own, url: &str) -> Check {
     }
 }
 
-async fn every_event_is_delivered(own: &Own, url: &str) -> Check {
+/// Ticks until the outboxes are empty.
+pub(crate) async fn every_event_is_delivered(own: &Own, url: &str) -> Check {
     let started = Instant::now();
     loop {
         tick(own, url).await?;

@@ -152,7 +152,9 @@ impl Suite {
         let mut own = Own { runner: None, state, variables: all, keys, manifest, program };
         let url = own.run().await;
         let place = Place::new(url, own.keys.variables().into_values().collect());
-        contract::learn(&place).await;
+        if own.manifest == root().join("spin.toml") {
+            contract::learn(&place).await;
+        }
         Self { place, admin: OnceCell::new(), own: Some(own) }
     }
 
@@ -224,6 +226,12 @@ impl Suite {
         if let Some(own) = &self.own {
             ending::tick(own, &self.url()).await.unwrap_or_else(|broken| panic!("{broken}"));
         }
+    }
+
+    /// Ticks until every event has been delivered, as if the pauses after failures were over.
+    pub async fn has_delivered(&self) {
+        let delivered = ending::every_event_is_delivered(self.own_ref(), &self.url()).await;
+        delivered.unwrap_or_else(|broken| panic!("{broken}"));
     }
 
     /// Its faults, to be injected. From now on refusals with 5xx and errors in the logs are no surprise.
