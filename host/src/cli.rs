@@ -169,7 +169,8 @@ fn range<T: Copy>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Resu
 
 /// `5`, `5s`, `500ms`, `10us`, `10ns`, as Spin reads them.
 fn duration(text: &str) -> Result<Duration, String> {
-    let units: [(&str, fn(u64) -> Duration); 4] = [
+    type Unit = (&'static str, fn(u64) -> Duration);
+    let units: [Unit; 4] = [
         ("ms", Duration::from_millis),
         ("us", Duration::from_micros),
         ("ns", Duration::from_nanos),

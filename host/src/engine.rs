@@ -31,7 +31,15 @@ pub(crate) struct Engine {
     linker: Linker<Guest>,
     compiled: Mutex<HashMap<[u8; 32], Arc<ProxyPre<Guest>>>>,
     /// Content hashes of files, so that an unchanged one is not read again.
-    known_files: Mutex<HashMap<PathBuf, (u64, SystemTime, [u8; 32])>>,
+    known_files: Mutex<HashMap<PathBuf, KnownFile>>,
+}
+
+/// A file as it was when it was read.
+#[derive(Clone, Copy)]
+struct KnownFile {
+    bytes: u64,
+    modified: SystemTime,
+    hash: [u8; 32],
 }
 
 impl Engine {
@@ -77,17 +85,17 @@ impl Engine {
     pub fn load(&self, file: &Path) -> anyhow::Result<Arc<ProxyPre<Guest>>> {
         let meta = std::fs::metadata(file)
             .with_context(|| format!("cannot read {}: is it built?", file.display()))?;
-        let stamp = (meta.len(), meta.modified()?);
-        if let Some((len, time, hash)) = lock(&self.known_files).get(file).copied()
-            && (len, time) == stamp
-            && let Some(known) = lock(&self.compiled).get(&hash)
+        let (bytes, modified) = (meta.len(), meta.modified()?);
+        let known = lock(&self.known_files).get(file).copied();
+        if let Some(known) = known.filter(|known| known.bytes == bytes && known.modified == modified)
+            && let Some(known) = lock(&self.compiled).get(&known.hash)
         {
             return Ok(known.clone());
         }
         let wasm = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let hash: [u8; 32] = Sha256::digest(&wasm).into();
         let compiled = self.compile(hash, &wasm)?;
-        lock(&self.known_files).insert(file.to_owned(), (stamp.0, stamp.1, hash));
+        lock(&self.known_files).insert(file.to_owned(), KnownFile { bytes, modified, hash });
         Ok(compiled)
     }
 
@@ -100,6 +108,7 @@ impl Engine {
         if let Some(known) = lock(&self.compiled).get(&hash) {
             return Ok(known.clone());
         }
+        anyhow::ensure!(wasm.starts_with(b"\0asm"), "it is not a Wasm component");
         let component = Component::from_binary(&self.engine, wasm)
             .map_err(anyhow::Error::from)
             .context("it is not a Wasm component")?;

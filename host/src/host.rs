@@ -1,28 +1,18 @@
 //! Starting, stopping and killing a host.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use tokio::net::TcpListener;
+use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use wasmtime_wasi_http::handler::ProxyHandler;
 
-use crate::app::{App, Maintenance, Running};
-use crate::engine::Engine;
+use crate::app::App;
 use crate::faults::Faults;
-use crate::logs::LogTarget;
-use crate::manifest::{ComponentSpec, Manifest};
+use crate::maintenance;
 use crate::options::Options;
-use crate::pool::Pool;
-use crate::prepare::{Prepared, prepare};
-use crate::routes::Router;
-use crate::runtime_config::{DEFAULT_STATE_FOLDER, RuntimeConfig};
-use crate::{maintenance, server, variables};
+use crate::setup::{Setup, Started};
 
 /// How long a kill waits for statements that SQLite is in the middle of.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,7 +33,7 @@ impl Host {
         let runtime = OwnRuntime::new()?;
         // Compiling and opening files block; the caller's runtime must not.
         let started = runtime.get().spawn(async move {
-            let setup = tokio::task::spawn_blocking(move || setup(options)).await??;
+            let setup = tokio::task::spawn_blocking(move || Setup::new(options)).await??;
             setup.listen().await
         });
         let Started { app, address, stopping, stop_timeout } =
@@ -124,129 +114,4 @@ impl Drop for OwnRuntime {
             runtime.shutdown_background();
         }
     }
-}
-
-/// An application that is ready to listen.
-struct Setup {
-    app: Arc<App>,
-    options: Options,
-    stopping: watch::Sender<bool>,
-}
-
-struct Started {
-    app: Arc<App>,
-    address: SocketAddr,
-    stopping: watch::Sender<bool>,
-    stop_timeout: Duration,
-}
-
-impl Setup {
-    async fn listen(self) -> anyhow::Result<Started> {
-        let Self { app, options, stopping } = self;
-        let listener = TcpListener::bind(&options.listen).await.with_context(|| {
-            format!("cannot listen on {}: is something else running there?", options.listen)
-        })?;
-        let address = listener.local_addr()?;
-        _ = app.address.set(address);
-        tokio::spawn(server::accept(listener, app.clone(), stopping.subscribe()));
-        if let Some(period) = options.tick {
-            tokio::spawn(maintenance::run(app.clone(), period, stopping.subscribe()));
-        }
-        Ok(Started { app, address, stopping, stop_timeout: options.limits.stop_timeout })
-    }
-}
-
-fn setup(options: Options) -> anyhow::Result<Setup> {
-    let manifest = Manifest::read(&options.manifest)?;
-    let values = variables::resolve(&manifest, &options.variables)?;
-    let state = match &options.state_dir {
-        Some(folder) => std::path::absolute(folder)?,
-        None => manifest.folder.join(DEFAULT_STATE_FOLDER),
-    };
-    let config = RuntimeConfig::read(options.runtime_config.as_deref(), &state)?;
-    let selected = select(&manifest, &options.components)?;
-    let logs = log_folder(&state, options.log)?;
-    let faults = Faults::default();
-    let prepared = prepare(&manifest, &selected, &values, &config, &faults, &options, &logs)?;
-    prepared.run_sqlite(&options.sqlite)?;
-    let engine = Engine::shared(options.cache_dir.as_deref())?;
-    let (stopping, watch) = watch::channel(false);
-    let router = router(&manifest, &selected)?;
-    let mut code = HashMap::new();
-    for (id, spec) in &selected {
-        let loaded =
-            load(&engine, &manifest, id, spec).with_context(|| format!("the component {id:?} cannot run"))?;
-        code.insert((*id).clone(), loaded);
-    }
-    let app = Arc::new_cyclic(|app| {
-        let alive = Arc::new(());
-        let Prepared { grants, maintenance, staged, .. } = prepared;
-        let mut maintenance: HashMap<String, Maintenance> = maintenance;
-        let running = |(id, grants): (String, Arc<crate::guest::Grants>)| {
-            let pool = Pool {
-                engine: engine.clone(),
-                code: code[&id].clone(),
-                grants,
-                limits: options.limits.clone(),
-                app: app.clone(),
-                stopping: watch.clone(),
-                alive: Arc::downgrade(&alive),
-            };
-            let running = Running { handler: ProxyHandler::new(pool), maintenance: maintenance.remove(&id) };
-            (id, running)
-        };
-        let components: HashMap<String, Running> = grants.into_iter().map(running).collect();
-        App {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            router,
-            ids: components.keys().cloned().collect(),
-            components,
-            faults,
-            request_timeout: options.limits.request_timeout.map(|range| range.to.max(range.from)),
-            address: OnceLock::new(),
-            _staged: staged,
-            alive,
-        }
-    });
-    Ok(Setup { app, options, stopping })
-}
-
-/// The components to run, by id. A component that only serves as a dependency has no trigger and does not run.
-fn select<'m>(
-    manifest: &'m Manifest,
-    wanted: &[String],
-) -> anyhow::Result<Vec<(&'m String, &'m ComponentSpec)>> {
-    for id in wanted {
-        ensure!(manifest.components.contains_key(id), "there is no component {id:?} in the manifest");
-    }
-    let triggered = |id: &String| manifest.triggers.iter().any(|trigger| trigger.component == *id);
-    let chosen = |id: &String| wanted.is_empty() || wanted.contains(id);
-    Ok(manifest.components.iter().filter(|(id, _)| triggered(id) && chosen(id)).collect())
-}
-
-fn router(manifest: &Manifest, selected: &[(&String, &ComponentSpec)]) -> anyhow::Result<Router> {
-    let runs = |id: &str| selected.iter().any(|(selected, _)| *selected == id);
-    let routes = manifest.triggers.iter().filter(|trigger| runs(&trigger.component));
-    Router::new(routes.filter_map(|trigger| Some((trigger.route.as_deref()?, trigger.component.as_str()))))
-}
-
-fn load(
-    engine: &Engine,
-    manifest: &Manifest,
-    id: &str,
-    spec: &ComponentSpec,
-) -> anyhow::Result<Arc<wasmtime_wasi_http::handler::ProxyPre<crate::guest::Guest>>> {
-    if spec.dependencies.is_empty() {
-        return engine.load(&spec.source);
-    }
-    engine.load_bytes(&crate::compose::compose(manifest, id, spec)?)
-}
-
-fn log_folder(state: &Path, target: LogTarget) -> anyhow::Result<PathBuf> {
-    let folder = state.join("logs");
-    if target != LogTarget::Nowhere {
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    Ok(folder)
 }

@@ -33,6 +33,7 @@ mod routes;
 mod runtime_config;
 mod section;
 mod server;
+mod setup;
 mod sqlite;
 mod template;
 mod variables;

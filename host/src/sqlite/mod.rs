@@ -194,7 +194,7 @@ fn query(
         }
         Err(e) => return Err(e),
     };
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut rows = statement.query(rusqlite::params_from_iter(parameters.into_iter().map(to_sql)))?;
     let mut head_rows = Vec::new();

@@ -12,6 +12,7 @@ struct Running {
     child: Child,
     url: String,
     folder: TempDir,
+    client: reqwest::Client,
 }
 
 /// Starts the binary in a folder with `env` as `.env`, and waits for its start message.
@@ -42,7 +43,7 @@ fn start(env: &str, arguments: &[&str]) -> Running {
     };
     // Keeps the pipe open and empty.
     std::thread::spawn(move || lines.for_each(drop));
-    Running { child, url, folder }
+    Running { child, url, folder, client: reqwest::Client::new() }
 }
 
 impl Running {
@@ -67,7 +68,7 @@ impl Drop for Running {
 }
 
 async fn get(running: &Running, path: &str) -> String {
-    let response = reqwest::get(format!("{}{path}", running.url)).await.expect("an answer");
+    let response = running.client.get(format!("{}{path}", running.url)).send().await.expect("an answer");
     response.text().await.expect("text")
 }
 
@@ -77,9 +78,8 @@ async fn it_serves_once_it_says_so_and_stops_on_sigterm() {
     let mut running = start(&env, &["--env", "SIZE=small", "--sqlite", "create table t (n)"]);
     assert_eq!(get(&running, "/variable/greeting").await, "from-file, world");
     assert_eq!(get(&running, "/environment/SIZE").await, "small");
-    let slow = format!("{}/sleep/500", running.url);
-    let slow =
-        tokio::spawn(async move { reqwest::get(slow).await.expect("an answer").text().await.expect("text") });
+    let slow = running.client.get(format!("{}/sleep/500", running.url)).send();
+    let slow = tokio::spawn(async move { slow.await.expect("an answer").text().await.expect("text") });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let status =
         tokio::task::spawn_blocking(move || (running.terminate(), running)).await.expect("no panic").0;
@@ -98,8 +98,7 @@ async fn a_flag_goes_before_the_environment_file() {
 #[tokio::test]
 async fn the_terminal_shows_output_with_the_components_name() {
     let mut running = start(&format!("SPIN_VARIABLE_MAINTENANCE_KEY={KEY}"), &["--tick", "50ms"]);
-    let client = reqwest::Client::new();
-    client.post(format!("{}/print", running.url)).body("seen").send().await.expect("an answer");
+    running.client.post(format!("{}/print", running.url)).body("seen").send().await.expect("an answer");
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut stderr = running.child.stderr.take().expect("a pipe");
     let status = tokio::task::spawn_blocking(move || running.terminate()).await.expect("no panic");
