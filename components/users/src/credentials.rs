@@ -1,0 +1,79 @@
+//! Internal: auth asks whether a password is right, and what roles somebody has.
+
+use crate::password;
+use crate::problem::UsersError;
+use crate::rules;
+use crate::store;
+use axum::Json;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use souk_kit::id::UserId;
+use souk_kit::permission::Role;
+use souk_kit::problem::ProblemDocument;
+use souk_kit::{Caller, Ctx, PathId, Problem, Result, Secret, Valid};
+use utoipa::ToSchema;
+
+/// An attempt to sign in.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attempt {
+    #[garde(length(max = 1000))]
+    email: String,
+    #[garde(length(chars, max = 1000))]
+    password: Secret,
+    /// Where the client is.
+    #[garde(inner(length(max = 64)))]
+    #[serde(default)]
+    address: Option<String>,
+}
+
+/// A person, as far as tokens are concerned.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Standing {
+    user_id: UserId,
+    roles: Vec<Role>,
+}
+
+/// Check a password.
+///
+/// An unknown e-mail address gets the answer of a wrong password, after the same time. Failures slow the network that
+/// they come from; see `rules::wait`.
+#[utoipa::path(post, path = "/internal/credentials/check", tag = "internal", request_body = Attempt, responses(
+    (status = 200, body = Standing),
+    (status = 401, body = ProblemDocument, description = "`wrong-credentials`"),
+    (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
+pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<Attempt>) -> Result<Json<Standing>> {
+    caller.must_be_service("auth")?;
+    let email = rules::normalise_email(&attempt.email);
+    let network = rules::network(attempt.address.as_deref());
+    let known = store::credentials(&ctx.conn().await?, &email, &network).await?;
+    if let Some(pause) = rules::wait(known.history) {
+        return Err(UsersError::TooManyAttempts(pause).into());
+    }
+    let right = password::verify(&attempt.password, known.password_hash.as_deref())?;
+    match known.user_id.filter(|_| right) {
+        Some(user_id) => {
+            let failed_before = known.history.from_here > 0;
+            store::note_success(&ctx.conn().await?, &email, &network, failed_before).await?;
+            Ok(Json(Standing { user_id, roles: known.roles }))
+        }
+        None => {
+            store::note_failure(&ctx.conn().await?, &email, &network).await?;
+            Err(UsersError::WrongCredentials.into())
+        }
+    }
+}
+
+/// What somebody is to the shop, now.
+#[utoipa::path(get, path = "/internal/users/{id}", tag = "internal", params(("id" = UserId, Path)), responses(
+    (status = 200, body = Standing), (status = 404, body = ProblemDocument)))]
+pub async fn roles(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Standing>> {
+    caller.must_be_service("auth")?;
+    let profile = store::find(&ctx.conn().await?, id).await?;
+    Ok(Json(Standing { user_id: id, roles: profile.roles }))
+}
+
+/// Forgets what need not be remembered.
+pub async fn purge(ctx: Ctx) -> Result<(), Problem> {
+    Ok(store::purge(&ctx.conn().await?).await?)
+}
