@@ -55,6 +55,7 @@ pub struct Reply {
     pub status: StatusCode,
     /// Its body.
     pub body: Bytes,
+    retry_after: Option<Duration>,
     service: &'static str,
 }
 
@@ -109,7 +110,10 @@ impl Call {
             let (parts, body) = response.into_parts();
             let body =
                 Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| failed(error.to_string()))?;
-            Ok(Reply { status: parts.status, body: body.to_bytes(), service: self.service })
+            let retry_after =
+                parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let retry_after = retry_after.map(Duration::from_secs);
+            Ok(Reply { status: parts.status, body: body.to_bytes(), retry_after, service: self.service })
         };
         within(self.ctx.time_left(), exchange).await.unwrap_or_else(|| {
             let cause = format!("{} did not answer in time", self.service);
@@ -153,6 +157,11 @@ impl Reply {
             let cause = format!("{} answered nonsense: {error}", self.service);
             Problem::fault(kinds::UPSTREAM_FAILED, "Another service gave an unusable answer.", cause)
         })
+    }
+
+    /// How long the other side asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The kind of the refusal, the last segment of its `type`.

@@ -1,0 +1,168 @@
+//! The keys that sign access tokens: kept encrypted, published as a JWK set, rotated without invalidating anything.
+
+use crate::store::{self, StoredKey};
+use crate::token;
+use axum::Json;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use http::{HeaderName, header};
+use jwt_simple::algorithms::ES256KeyPair;
+use serde::Serialize;
+use serde_json::{Value, json};
+use souk_kit::permission::scope;
+use souk_kit::{Caller, Ctx, Problem, Result, Timestamp, settings};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use utoipa::ToSchema;
+
+/// How old the signing key gets.
+const ROTATED_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a key is published before it signs, so that every verifier has it by then.
+const PUBLISHED_AHEAD: Duration = Duration::from_secs(10 * 60);
+/// How long an instance relies on the key it knows.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long others may rely on the published keys; shorter than [`PUBLISHED_AHEAD`].
+const CACHE_CONTROL: &str = "public, max-age=300";
+
+const NONCE_BYTES: usize = 24;
+
+struct Known {
+    pair: Arc<ES256KeyPair>,
+    until: Instant,
+}
+
+static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+
+/// The key that signs now. The first one is made when it is first needed.
+pub async fn current(ctx: &Ctx) -> Result<Arc<ES256KeyPair>> {
+    if let Some(known) = KNOWN
+        .lock()
+        .ok()
+        .and_then(|known| known.as_ref().filter(|it| it.until > Instant::now()).map(|it| it.pair.clone()))
+    {
+        return Ok(known);
+    }
+    let now = Timestamp::now();
+    let signs = |keys: Vec<StoredKey>| keys.into_iter().find(|key| key.signs_from <= now);
+    let stored = match signs(store::keys(&ctx.conn().await?).await?) {
+        Some(key) => key,
+        None => first(ctx).await?,
+    };
+    let pair = Arc::new(open(&stored).await?);
+    if let Ok(mut known) = KNOWN.lock() {
+        *known = Some(Known { pair: pair.clone(), until: Instant::now() + REMEMBERED });
+    }
+    Ok(pair)
+}
+
+/// Makes the first key, unless another instance just has: the write lock lets one at a time look.
+async fn first(ctx: &Ctx) -> Result<StoredKey> {
+    let now = Timestamp::now();
+    let fresh = seal(now).await?;
+    let mut tx = ctx.begin().await?;
+    if let Some(key) = store::keys(&tx).await?.into_iter().find(|key| key.signs_from <= Timestamp::now()) {
+        tx.rollback().await?;
+        return Ok(key);
+    }
+    store::add_key(&mut tx, &fresh, now).await?;
+    tx.commit().await?;
+    Ok(fresh)
+}
+
+/// Adds a key that will sign soon, unless one is waiting already. Answers when it will.
+async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
+    let signs_from = Timestamp::now().after(PUBLISHED_AHEAD);
+    let fresh = seal(signs_from).await?;
+    let mut tx = ctx.begin().await?;
+    if let Some(waiting) = store::keys(&tx).await?.first().filter(|key| !key.signs_from.has_passed()) {
+        return Ok(waiting.signs_from);
+    }
+    // The old key signs until the new one does, and an instance may remember it a little longer.
+    let published_until = signs_from.after(REMEMBERED).after(token::LIFETIME).after(token::LEEWAY);
+    store::add_key(&mut tx, &fresh, published_until).await?;
+    tx.commit().await?;
+    Ok(signs_from)
+}
+
+/// Rotates when the newest key is old.
+pub async fn rotate_if_old(ctx: &Ctx) -> Result<()> {
+    let keys = store::keys(&ctx.conn().await?).await?;
+    let oldest = Timestamp::now().before(ROTATED_AFTER);
+    if keys.first().is_some_and(|newest| newest.signs_from < oldest) {
+        add_next(ctx).await?;
+    }
+    Ok(())
+}
+
+async fn cipher() -> Result<XChaCha20Poly1305> {
+    let wrong = || Problem::internal("variable auth_encryption_key must be 32 bytes in hexadecimal");
+    let key = settings::key("auth_encryption_key").await?;
+    let bytes: [u8; 32] =
+        hex::decode(key.expose()).ok().and_then(|key| key.try_into().ok()).ok_or_else(wrong)?;
+    Ok(XChaCha20Poly1305::new(&bytes.into()))
+}
+
+/// A new key, encrypted; its id is bound to the ciphertext.
+async fn seal(signs_from: Timestamp) -> Result<StoredKey> {
+    let pair = ES256KeyPair::generate();
+    let public = pair.public_key();
+    let kid = public.jwk_thumbprint();
+    let mut nonce = [0_u8; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
+    let payload = Payload { msg: &pair.to_bytes(), aad: kid.as_bytes() };
+    let sealed = cipher().await?.encrypt(&XNonce::from(nonce), payload);
+    let sealed = sealed.map_err(|error| Problem::internal(format!("seal: {error}")))?;
+    let mut jwk: Value =
+        serde_json::from_str(&public.to_jwk()).map_err(|error| Problem::internal(format!("jwk: {error}")))?;
+    for (name, value) in [("kid", kid.as_str()), ("use", "sig"), ("alg", "ES256")] {
+        jwk[name] = json!(value);
+    }
+    Ok(StoredKey { kid, sealed: [&nonce[..], &sealed].concat(), jwk: jwk.to_string(), signs_from })
+}
+
+async fn open(key: &StoredKey) -> Result<ES256KeyPair> {
+    let fault = || {
+        Problem::internal(format!("key {} cannot be decrypted: was auth_encryption_key changed?", key.kid))
+    };
+    let (nonce, sealed) = key.sealed.split_at_checked(NONCE_BYTES).ok_or_else(fault)?;
+    let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| fault())?;
+    let payload = Payload { msg: sealed, aad: key.kid.as_bytes() };
+    let bytes = cipher().await?.decrypt(&XNonce::from(nonce), payload).map_err(|_| fault())?;
+    Ok(ES256KeyPair::from_bytes(&bytes).map_err(|_| fault())?.with_key_id(&key.kid))
+}
+
+/// A JWK set (RFC 7517).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JwkSet {
+    /// The public keys.
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Value>,
+}
+
+/// The public keys that verify access tokens (JWK set, RFC 7517).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth", responses((status = 200, body = JwkSet)))]
+pub async fn published(ctx: Ctx) -> Result<([(HeaderName, &'static str); 1], Json<JwkSet>)> {
+    current(&ctx).await?;
+    let keys = store::keys(&ctx.conn().await?).await?;
+    let keys = keys.iter().filter_map(|key| serde_json::from_str(&key.jwk).ok()).collect();
+    Ok(([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(JwkSet { keys })))
+}
+
+/// What a rotation brings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rotation {
+    /// When the new key begins to sign; it is published already.
+    signs_from: Timestamp,
+}
+
+/// Rotate the signing key.
+///
+/// The new key is published at once and signs ten minutes later; the old one stays published until everything that it
+/// signed has expired. Nothing that is valid becomes invalid.
+#[utoipa::path(post, path = "/auth/keys/rotate", tag = "auth", security(("bearer" = ["suite"])),
+    responses((status = 200, body = Rotation)))]
+pub async fn rotate(ctx: Ctx, caller: Caller) -> Result<Json<Rotation>> {
+    caller.needs(scope::SUITE)?;
+    current(&ctx).await?;
+    Ok(Json(Rotation { signs_from: add_next(&ctx).await? }))
+}

@@ -1,0 +1,86 @@
+//! Everything this service refuses, beside what the kit does.
+
+use http::StatusCode;
+use souk_kit::client::Reply;
+use souk_kit::{Problem, Refusal, Spec};
+use std::time::Duration;
+
+const WRONG_CREDENTIALS: Spec = Spec::new(
+    401,
+    "wrong-credentials",
+    "Wrong e-mail address or password",
+    "No account has this e-mail address and password together. Which of them is wrong is not said.",
+);
+const TOO_MANY_ATTEMPTS: Spec = Spec::new(
+    429,
+    "too-many-attempts",
+    "Too many failed attempts",
+    "The pause grows with every failure, to at most a quarter of an hour. Wait as long as `Retry-After` says.",
+)
+.transient();
+const INVALID_REFRESH_TOKEN: Spec = Spec::new(
+    401,
+    "invalid-refresh-token",
+    "The refresh token is not valid",
+    "It was never given, has expired, or its session has ended. Sign in again.",
+);
+const REFRESH_TOKEN_REUSED: Spec = Spec::new(
+    401,
+    "refresh-token-reused",
+    "The refresh token was used before",
+    "Somebody has used this token already: the owner or a thief. The session has been ended; sign in again.",
+);
+
+/// All of them, for the documentation.
+pub const ALL: &[Spec] = &[WRONG_CREDENTIALS, TOO_MANY_ATTEMPTS, INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED];
+
+/// A refusal of this service.
+#[derive(Debug)]
+pub enum AuthError {
+    /// No account has this e-mail address and password.
+    WrongCredentials,
+    /// Too many attempts have failed.
+    TooManyAttempts(Duration),
+    /// The refresh token was never given, has expired, or its session has ended.
+    InvalidRefreshToken,
+    /// The refresh token was used before.
+    RefreshTokenReused,
+}
+
+impl AuthError {
+    /// What users' refusal to confirm a password means here.
+    pub fn of_check(reply: &Reply) -> Problem {
+        match reply.status {
+            StatusCode::UNAUTHORIZED => Self::WrongCredentials.into(),
+            StatusCode::TOO_MANY_REQUESTS => {
+                Self::TooManyAttempts(reply.retry_after().unwrap_or_default()).into()
+            }
+            _ => reply.unexpected(),
+        }
+    }
+}
+
+impl Refusal for AuthError {
+    fn spec(&self) -> Spec {
+        match self {
+            Self::WrongCredentials => WRONG_CREDENTIALS,
+            Self::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
+            Self::InvalidRefreshToken => INVALID_REFRESH_TOKEN,
+            Self::RefreshTokenReused => REFRESH_TOKEN_REUSED,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::TooManyAttempts(wait) => format!("Try again in {} s.", wait.as_secs().max(1)),
+            other => format!("{}.", other.spec().title),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts(wait) => Some(*wait),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Sign in, go on, sign out.
+
+use crate::problem::AuthError;
+use crate::refresh::{self, Claim};
+use crate::store::{self, Session};
+use crate::token;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use souk_kit::id::{SessionId, UserId};
+use souk_kit::permission::Role;
+use souk_kit::problem::ProblemDocument;
+use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
+use utoipa::ToSchema;
+
+/// The longest name of a browser that is remembered.
+const MAX_USER_AGENT: usize = 200;
+
+/// E-mail address and password.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ana@example.com", "password": "correct horse battery"}))]
+pub struct Login {
+    /// The account's e-mail address.
+    #[garde(length(min = 1, max = 1000))]
+    email: String,
+    /// Its password.
+    #[garde(length(chars, min = 1, max = 1000))]
+    password: Secret,
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The newest one of the session.
+    #[garde(length(chars, min = 1, max = 1000))]
+    refresh_token: Secret,
+}
+
+/// Which session to end.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    /// Its newest refresh token; if absent, the access token says which session.
+    #[garde(inner(length(chars, min = 1, max = 1000)))]
+    #[serde(default)]
+    refresh_token: Option<Secret>,
+}
+
+/// Tokens (RFC 6749, section 5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tokens {
+    /// A JWT for the `Authorization` header.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds until the access token expires.
+    expires_in: u64,
+    /// Good once, for new tokens.
+    refresh_token: String,
+    /// Seconds until the refresh token expires, if it is not used.
+    refresh_expires_in: u64,
+    /// What the access token allows, separated by spaces.
+    scope: String,
+    /// Whose it is.
+    user_id: UserId,
+}
+
+impl IntoResponse for Tokens {
+    fn into_response(self) -> Response {
+        ([(header::CACHE_CONTROL, "no-store")], Json(self)).into_response()
+    }
+}
+
+/// A person, as users knows them.
+#[derive(Deserialize)]
+struct Standing {
+    user_id: UserId,
+    roles: Vec<Role>,
+}
+
+async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
+    let key = settings::key("auth_encryption_key").await?;
+    let (access_token, scope) = token::access(ctx, session, roles).await?;
+    Ok(Tokens {
+        access_token,
+        token_type: "Bearer",
+        expires_in: token::LIFETIME.as_secs(),
+        refresh_token: refresh::issue(session, session.generation, &key)?,
+        refresh_expires_in: session.ends_at().remaining().as_secs(),
+        scope,
+        user_id: session.user_id,
+    })
+}
+
+/// Sign in with e-mail address and password.
+///
+/// An unknown address and a wrong password get the same answer after the same time. Failures slow down the network that
+/// they come from.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Login, responses((status = 200, body = Tokens),
+    (status = 401, body = ProblemDocument, description = "`wrong-credentials`"),
+    (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
+pub async fn login(
+    ctx: Ctx,
+    caller: Caller,
+    headers: HeaderMap,
+    Valid(login): Valid<Login>,
+) -> Result<Tokens> {
+    let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
+    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
+    if !reply.status.is_success() {
+        return Err(AuthError::of_check(&reply));
+    }
+    let who: Standing = reply.json()?;
+    let mut salt = vec![0; 16];
+    getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
+    let now = Timestamp::now();
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let session = Session {
+        id: SessionId::new(),
+        user_id: who.user_id,
+        salt,
+        generation: 1,
+        address: caller.address,
+        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+        created_at: now,
+        last_used_at: now,
+        expires_at: now.after(store::LIFETIME),
+    };
+    let tokens = tokens(&ctx, &session, &who.roles).await?;
+    let mut tx = ctx.begin().await?;
+    store::begin(&mut tx, &session).await?;
+    tx.commit().await?;
+    Ok(tokens)
+}
+
+/// The session of a genuine refresh token, of whatever generation.
+async fn session_of(ctx: &Ctx, token: &Secret) -> Result<(Session, Claim)> {
+    let claim = Claim::read(token).ok_or(AuthError::InvalidRefreshToken)?;
+    let session =
+        store::find(&ctx.conn().await?, claim.session).await?.ok_or(AuthError::InvalidRefreshToken)?;
+    if !claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)? {
+        return Err(AuthError::InvalidRefreshToken.into());
+    }
+    Ok((session, claim))
+}
+
+/// Get new tokens for a refresh token.
+///
+/// Each refresh token is good once. A second use means that it was stolen, before or now: the session ends (RFC 9700,
+/// section 4.14.2). Roles are read anew.
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
+    (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
+pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
+    let (mut session, claim) = session_of(&ctx, &body.refresh_token).await?;
+    if claim.generation != session.generation {
+        return reused(&ctx, &session).await;
+    }
+    let path = format!("/internal/users/{}", session.user_id);
+    let reply = ctx.call(Method::GET, "users", path).send().await?;
+    if reply.status == StatusCode::NOT_FOUND {
+        store::end(&ctx.conn().await?, session.id, None).await?;
+        return Err(AuthError::InvalidRefreshToken.into());
+    }
+    let who: Standing = reply.json()?;
+    match store::advance(&ctx.conn().await?, &session).await? {
+        Some(generation) => session.generation = generation,
+        None => return reused(&ctx, &session).await,
+    }
+    session.last_used_at = Timestamp::now();
+    tokens(&ctx, &session, &who.roles).await
+}
+
+async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
+    store::end(&ctx.conn().await?, session.id, None).await?;
+    souk_kit::log(
+        souk_kit::Level::Warn,
+        "a refresh token was used twice; its session has been ended",
+        json!({"request.id": ctx.request_id(), "session.id": session.id, "user.id": session.user_id}),
+    );
+    Err(AuthError::RefreshTokenReused.into())
+}
+
+/// Sign out.
+///
+/// Ends the session of the refresh token or, if none is sent, that of the access token. An access token that is out there
+/// stays good until it expires, ten minutes at most. Signing out twice is no error.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Logout, responses((status = 204),
+    (status = 401, body = ProblemDocument)))]
+pub async fn logout(ctx: Ctx, caller: Caller, Valid(body): Valid<Logout>) -> Result<StatusCode> {
+    let session = match &body.refresh_token {
+        Some(token) => session_of(&ctx, token).await.ok().map(|(session, _)| session.id),
+        None => {
+            caller.user_id()?;
+            caller.session.as_deref().and_then(|id| id.parse().ok())
+        }
+    };
+    if let Some(session) = session {
+        store::end(&ctx.conn().await?, session, None).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
