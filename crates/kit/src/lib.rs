@@ -39,7 +39,7 @@ pub use once::{Attempt, Once};
 pub use page::{Cursor, Page, PageQuery};
 pub use problem::{FieldError, Problem, Refusal, Result, Spec};
 pub use secret::Secret;
-pub use service::{Database, Service, Subscription, serve};
+pub use service::{Database, Service, Subscription, serve, serve_by};
 pub use time::Timestamp;
 pub use valid::{PathId, Submit, Valid, ValidQuery};
 

@@ -20,6 +20,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
 use serde_json::json;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
@@ -113,12 +114,14 @@ impl Service {
         let router = if self.edge { router } else { router.fallback(not_found) };
         let router = router
             .route("/health", get(health))
-            .route("/ready", get(ready))
             .route("/metrics", get(metrics::show))
             .route(MAINTENANCE, post(maintenance));
         let router = match self.edge {
             true => router,
-            false => router.route("/openapi.json", get(openapi)).route(events::PATH, post(events::receive)),
+            false => router
+                .route("/ready", get(ready))
+                .route("/openapi.json", get(openapi))
+                .route(events::PATH, post(events::receive)),
         };
         let router = router
             .method_not_allowed_fallback(method_not_allowed)
@@ -132,37 +135,76 @@ pub const MAINTENANCE: &str = "/internal/maintenance";
 
 /// Answers one request: the whole of a component's `#[http_service]` function.
 pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) -> Response {
-    let started = Instant::now();
     let (mut parts, body) = request.into_parts();
     if service.edge {
         parts.headers.remove(IDENTITY);
     }
-    let ctx = Ctx::read(service, &parts.headers);
-    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-    let response = match answer(&ctx, Request::from_parts(parts, Body::new(body))).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
-    };
-    let (mut response, cause) = finish(&ctx, &method, response);
+    let visit = Visit::begin(service, &parts);
+    let answered = answer(&visit.ctx, Request::from_parts(parts, Body::new(body))).await;
+    let response = answered.unwrap_or_else(Problem::into_response);
+    let (mut response, cause) = finish(&visit.ctx, &visit.method, response);
     let route = response.extensions_mut().remove::<MatchedPath>();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-    metrics::observe(&method, route, status, elapsed);
-    let level = if cause.is_some() || status >= 500 { Level::Error } else { Level::Debug };
-    if level.is_enabled() {
-        let fields = json!({
-            "service": service.name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
-            "http.method": method.as_str(), "http.path": path, "http.route": route, "http.status": status,
-            "duration_ms": elapsed.as_secs_f64() * 1000.0,
-        });
-        log(level, cause.as_deref().unwrap_or("request answered"), fields);
-    }
-    after_response(&ctx);
+    visit.end(route.as_ref().map_or("unmatched", MatchedPath::as_str), response.status(), cause);
     response
 }
 
-async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
-    static APP: OnceLock<Router> = OnceLock::new();
+/// Answers one request by `how` instead of by the route table, for an edge that passes requests on. `route` names it in
+/// the metrics. The error is a refusal, rendered.
+pub async fn serve_by<T>(
+    service: &'static Service,
+    route: &str,
+    parts: &http::request::Parts,
+    how: impl AsyncFnOnce(&Ctx) -> Result<http::Response<T>>,
+) -> Result<http::Response<T>, Response> {
+    let visit = Visit::begin(service, parts);
+    let answered = async { how(prepare(&visit.ctx).await?).await };
+    match answered.await {
+        Ok(mut response) => {
+            stamp(&visit.ctx, response.headers_mut());
+            visit.end(route, response.status(), None);
+            Ok(response)
+        }
+        Err(problem) => {
+            let (response, cause) = finish(&visit.ctx, &visit.method, problem.into_response());
+            visit.end(route, response.status(), cause);
+            Err(response)
+        }
+    }
+}
+
+/// What is noted of a request from its beginning to its end.
+struct Visit {
+    ctx: Ctx,
+    method: Method,
+    path: String,
+    started: Instant,
+}
+
+impl Visit {
+    fn begin(service: &'static Service, parts: &http::request::Parts) -> Self {
+        let started = Instant::now();
+        let ctx = Ctx::read(service, &parts.headers);
+        Self { ctx, method: parts.method.clone(), path: parts.uri.path().to_owned(), started }
+    }
+
+    fn end(self, route: &str, status: StatusCode, cause: Option<String>) {
+        let (ctx, status, elapsed) = (&self.ctx, status.as_u16(), self.started.elapsed());
+        metrics::observe(&self.method, route, status, elapsed);
+        let level = if cause.is_some() || status >= 500 { Level::Error } else { Level::Debug };
+        if level.is_enabled() {
+            let fields = json!({
+                "service": ctx.service().name, "request.id": ctx.request_id(), "trace": ctx.traceparent(),
+                "http.method": self.method.as_str(), "http.path": self.path, "http.route": route,
+                "http.status": status, "duration_ms": elapsed.as_secs_f64() * 1000.0,
+            });
+            log(level, cause.as_deref().unwrap_or("request answered"), fields);
+        }
+        after_response(ctx);
+    }
+}
+
+/// Makes the instance ready to answer: its settings are read and its database is migrated.
+async fn prepare(ctx: &Ctx) -> Result<&Ctx> {
     static MIGRATED: AtomicBool = AtomicBool::new(false);
     let service = ctx.service();
     settings::load().await?;
@@ -172,8 +214,14 @@ async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
         migrate::run(Db::of(service)?, database).await?;
         MIGRATED.store(true, Relaxed);
     }
+    Ok(ctx)
+}
+
+async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
+    static APP: OnceLock<Router> = OnceLock::new();
+    prepare(ctx).await?;
     request.extensions_mut().insert(ctx.clone());
-    let mut router = APP.get_or_init(|| service.app().0).clone();
+    let mut router = APP.get_or_init(|| ctx.service().app().0).clone();
     router.call(request).await.map_err(|never| match never {})
 }
 
@@ -181,16 +229,12 @@ async fn answer(ctx: &Ctx, mut request: Request) -> Result<Response> {
 fn finish(ctx: &Ctx, method: &Method, mut response: Response) -> (Response, Option<String>) {
     let mut cause = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let allow = response.headers_mut().remove(header::ALLOW);
-        let route = response.extensions_mut().remove::<MatchedPath>();
         cause = problem.cause().map(str::to_owned);
-        response = problem.render(ctx.request_id());
-        if let Some(route) = route {
-            response.extensions_mut().insert(route);
+        let (marker, _) = std::mem::replace(&mut response, problem.render(ctx.request_id())).into_parts();
+        for (name, value) in marker.headers.iter().filter(|(name, _)| *name != header::CONTENT_LENGTH) {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
+        *response.extensions_mut() = marker.extensions;
     }
     let length = response.body().size_hint().exact();
     // RFC 9110, section 8.6: these have no content, and an answer to HEAD tells the length of another one.
@@ -200,12 +244,17 @@ fn finish(ctx: &Ctx, method: &Method, mut response: Response) -> (Response, Opti
     if let Some(length) = length.filter(|_| !bodiless) {
         headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
+    stamp(ctx, headers);
+    (response, cause)
+}
+
+/// Adds by what an answer is found in the logs.
+fn stamp(ctx: &Ctx, headers: &mut HeaderMap) {
     for (name, value) in [(REQUEST_ID, ctx.request_id()), (TRACEPARENT, ctx.traceparent())] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     }
-    (response, cause)
 }
 
 /// Lets work that the caller does not wait for go on: deliveries and the flush of metrics.
@@ -231,10 +280,13 @@ fn after_response(ctx: &Ctx) {
     }
 }
 
-/// Leaves the matched route on the response, for logs and metrics.
+/// The pattern of the route that answered, for logs and metrics. An edge service leaves it on what it passes on.
+#[derive(Debug, Clone)]
+pub struct Route(pub Cow<'static, str>);
+
 async fn tag_route(route: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.extensions_mut().insert(route);
+    response.extensions_mut().insert(Route(route.as_str().to_owned().into()));
     response
 }
 

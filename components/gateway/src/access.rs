@@ -1,0 +1,219 @@
+//! The access table: every operation that can be reached from outside, and what it needs. Nothing else exists.
+
+use http::Method;
+use matchit::Router;
+use souk_kit::permission::scope::{ACCOUNT, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// What a caller needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing; a token may be there.
+    Nothing,
+    /// A valid token; the service checks whose.
+    Token,
+    /// A token with this scope.
+    Scope(&'static str),
+    /// A credential that the service itself checks: `Authorization` is passed on as it is.
+    OwnCredential,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its method.
+    pub method: Method,
+    /// The pattern of its path, as clients see it.
+    pub path: &'static str,
+    /// The service that answers.
+    pub service: &'static str,
+    /// What a caller needs.
+    pub needs: Needs,
+    /// The largest body that is passed on, in bytes.
+    pub max_body: u64,
+    /// How long the answer may take to begin.
+    pub patience: Duration,
+}
+
+use Needs::{Nothing, OwnCredential, Scope, Token};
+
+const MEGABYTE: u64 = 1 << 20;
+/// An image of 5 MB, and a little room so that the service can say itself what is too much.
+const IMAGE: u64 = 6 * MEGABYTE;
+/// A catalogue to import.
+const BULK: u64 = 512 * MEGABYTE;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const BULK_PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// The table. Paths are under `/api/v1` but for those of standard protocols.
+#[rustfmt::skip]
+const TABLE: &[(Method, &str, &str, Needs)] = &[
+    (Method::POST,   "/users",                          "users",    Nothing),
+    (Method::GET,    "/users",                          "users",    Scope(USERS_READ)),
+    (Method::POST,   "/users/bootstrap",                "users",    OwnCredential),
+    (Method::GET,    "/users/me",                       "users",    Scope(ACCOUNT)),
+    (Method::PATCH,  "/users/me",                       "users",    Scope(ACCOUNT)),
+    (Method::DELETE, "/users/me",                       "users",    Scope(ACCOUNT)),
+    (Method::POST,   "/users/me/password",              "users",    Scope(ACCOUNT)),
+    (Method::GET,    "/users/{id}",                     "users",    Token),
+    (Method::PATCH,  "/users/{id}",                     "users",    Scope(USERS_WRITE)),
+    (Method::DELETE, "/users/{id}",                     "users",    Scope(USERS_WRITE)),
+    (Method::PUT,    "/users/{id}/roles",               "users",    Scope(USERS_WRITE)),
+
+    (Method::POST,   "/auth/login",                     "auth",     Nothing),
+    (Method::POST,   "/auth/refresh",                   "auth",     Nothing),
+    (Method::POST,   "/auth/logout",                    "auth",     Nothing),
+    (Method::GET,    "/auth/sessions",                  "auth",     Scope(ACCOUNT)),
+    (Method::DELETE, "/auth/sessions/{id}",             "auth",     Scope(ACCOUNT)),
+    (Method::POST,   "/auth/keys/rotate",               "auth",     Scope(SUITE)),
+    (Method::GET,    "/.well-known/jwks.json",          "auth",     Nothing),
+
+    (Method::GET,    "/products",                       "products", Nothing),
+    (Method::POST,   "/products",                       "products", Scope(PRODUCTS_WRITE)),
+    (Method::POST,   "/products/import",                "products", Scope(PRODUCTS_WRITE)),
+    (Method::GET,    "/products/import/{id}",           "products", Scope(PRODUCTS_WRITE)),
+    (Method::GET,    "/products/export",                "products", Scope(PRODUCTS_WRITE)),
+    (Method::GET,    "/products/images/{id}",           "products", Nothing),
+    (Method::GET,    "/products/{id}",                  "products", Nothing),
+    (Method::PATCH,  "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),
+    (Method::DELETE, "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),
+    (Method::POST,   "/products/{id}/restore",          "products", Scope(PRODUCTS_WRITE)),
+    (Method::POST,   "/products/{id}/images",           "products", Scope(PRODUCTS_WRITE)),
+    (Method::PATCH,  "/products/{id}/images/{image}",   "products", Scope(PRODUCTS_WRITE)),
+    (Method::DELETE, "/products/{id}/images/{image}",   "products", Scope(PRODUCTS_WRITE)),
+    (Method::GET,    "/categories",                     "products", Nothing),
+    (Method::POST,   "/categories",                     "products", Scope(PRODUCTS_WRITE)),
+    (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+    (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+];
+
+/// Where the suite's own API begins.
+pub const PREFIX: &str = "/api/v1";
+
+impl Operation {
+    fn of((method, path, service, needs): &(Method, &'static str, &'static str, Needs)) -> Self {
+        let (max_body, patience) = match *path {
+            "/products/import" | "/products/export" => (BULK, BULK_PATIENCE),
+            "/products/{id}/images" => (IMAGE, PATIENCE),
+            _ => (MEGABYTE, PATIENCE),
+        };
+        Self { method: method.clone(), path, service, needs: *needs, max_body, patience }
+    }
+}
+
+/// Every operation, in the order of the table.
+pub static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| TABLE.iter().map(Operation::of).collect());
+
+/// The services behind the gateway.
+pub fn services() -> Vec<&'static str> {
+    let mut services: Vec<_> = TABLE.iter().map(|(_, _, service, _)| *service).collect();
+    services.sort_unstable();
+    services.dedup();
+    services
+}
+
+/// Where the service sees a path, and whether it is under the API's prefix.
+pub fn service_path(path: &str) -> Option<&str> {
+    match path.strip_prefix(PREFIX) {
+        Some(inner) if inner.starts_with('/') && !inner.starts_with("/.well-known") => Some(inner),
+        _ if path.starts_with("/.well-known/") => Some(path),
+        _ => None,
+    }
+}
+
+static ROUTER: LazyLock<Router<Vec<&'static Operation>>> = LazyLock::new(|| {
+    let mut paths: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    for operation in OPERATIONS.iter() {
+        paths.entry(operation.path).or_default().push(operation);
+    }
+    let mut router = Router::new();
+    for (path, operations) in paths {
+        router.insert(path, operations).expect("the patterns of the table do not clash");
+    }
+    router
+});
+
+/// The operations on a path as the service sees it; nothing when there is none.
+pub fn operations(path: &str) -> Option<&'static [&'static Operation]> {
+    ROUTER.at(path).ok().map(|found| found.value.as_slice())
+}
+
+/// The operation of a method; HEAD is answered as GET is.
+pub fn select(operations: &[&'static Operation], method: &Method) -> Option<&'static Operation> {
+    let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+    operations.iter().copied().find(|operation| operation.method == *wanted)
+}
+
+/// The methods of a path, for `Allow`.
+pub fn allowed(operations: &[&'static Operation]) -> String {
+    let mut methods: Vec<&str> = operations.iter().map(|operation| operation.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+/// Whether a path is what it seems: another reader could take dots, doubled or encoded slashes for another path.
+pub fn is_plain(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let encoded = ["%2f", "%5c", "%00", "%2e", "%25"].iter().any(|code| lower.contains(code));
+    let dots = path.split('/').any(|segment| segment == "." || segment == "..");
+    !encoded
+        && !dots
+        && !path.contains("//")
+        && !path.contains('\\')
+        && path.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(method: Method, path: &str) -> Option<&'static Operation> {
+        operations(service_path(path)?).and_then(|found| select(found, &method))
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_does_not_exist() {
+        for path in [
+            "/api/v1/internal/maintenance",
+            "/api/v1/metrics",
+            "/users",
+            "/api/v1",
+            "/api/v1users",
+            "/internal/events",
+        ] {
+            assert!(find(Method::POST, path).is_none() && find(Method::GET, path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_path_is_preferred_to_a_pattern() {
+        assert_eq!(find(Method::GET, "/api/v1/users/me").unwrap().path, "/users/me");
+        assert_eq!(find(Method::GET, "/api/v1/users/usr_1").unwrap().path, "/users/{id}");
+        assert_eq!(find(Method::GET, "/api/v1/products/images/img_1").unwrap().path, "/products/images/{id}");
+        assert_eq!(find(Method::HEAD, "/api/v1/products/lamp").unwrap().path, "/products/{id}");
+    }
+
+    #[test]
+    fn a_path_that_could_be_read_in_two_ways_is_not_plain() {
+        assert!(is_plain("/api/v1/products/caf%C3%A9-lamp"));
+        for path in
+            ["/api/v1/../x", "/api//v1", "/a/%2e%2E/b", "/a%2Fb", "/a\\b", "/a%00", "/a/./b", "/%252e"]
+        {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_reading_the_shop_and_coming_in_need_nothing() {
+        let open: Vec<_> =
+            OPERATIONS.iter().filter(|it| it.needs == Nothing && it.method != Method::GET).collect();
+        let paths: Vec<_> = open.iter().map(|operation| operation.path).collect();
+        assert_eq!(paths, ["/users", "/auth/login", "/auth/refresh", "/auth/logout"]);
+    }
+}

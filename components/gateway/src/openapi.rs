@@ -1,0 +1,170 @@
+//! The OpenAPI document of the whole suite: every service's, merged, as the access table lets clients see it.
+
+use crate::SERVICE;
+use crate::access::{self, Needs, Operation};
+use axum::Json;
+use futures::future::try_join_all;
+use http::Method;
+use serde_json::{Map, Value, json};
+use souk_kit::permission::scope;
+use souk_kit::{Ctx, Result, settings};
+use std::sync::OnceLock;
+
+const DESCRIPTION: &str = "Commerce, payments and blockchain as one suite of WebAssembly components. Amounts are integers \
+    in minor units; times are RFC 3339 in UTC; every error is a problem document (RFC 9457).";
+
+static MERGED: OnceLock<Value> = OnceLock::new();
+
+/// `GET /openapi.json`.
+pub async fn show(ctx: Ctx) -> Result<Json<&'static Value>> {
+    document(&ctx).await.map(Json)
+}
+
+/// The document, put together once per instance.
+pub async fn document(ctx: &Ctx) -> Result<&'static Value> {
+    if let Some(document) = MERGED.get() {
+        return Ok(document);
+    }
+    let read = |service| async move {
+        let document: Value = ctx.call(Method::GET, service, "/openapi.json").send().await?.json()?;
+        Ok::<_, souk_kit::Problem>((service, document))
+    };
+    let services = try_join_all(access::services().into_iter().map(read)).await?;
+    let merged = merge(&settings::variable("public_url").await?, services)?;
+    Ok(MERGED.get_or_init(|| merged))
+}
+
+fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value> {
+    let own = serde_json::to_value(SERVICE.openapi())
+        .map_err(|error| souk_kit::Problem::internal(format!("openapi: {error}")))?;
+    let mut problems: Vec<Value> = own["x-problems"].as_array().cloned().unwrap_or_default();
+    let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
+    for (service, document) in services {
+        tags.push(json!({"name": service, "description": document["info"]["description"]}));
+        let document = keep_apart(service, document, &schemas);
+        for problem in document["x-problems"].as_array().into_iter().flatten() {
+            if !problems.iter().any(|known| known["kind"] == problem["kind"]) {
+                problems.push(problem.clone());
+            }
+        }
+        for operation in access::OPERATIONS.iter().filter(|operation| operation.service == service) {
+            let method = operation.method.as_str().to_lowercase();
+            let described = &document["paths"][operation.path][&method];
+            if described.is_object() {
+                let path = paths.entry(public_path(operation.path)).or_insert_with(|| json!({}));
+                path[&method] = describe(operation, described);
+            }
+        }
+        schemas.extend(document["components"]["schemas"].as_object().cloned().unwrap_or_default());
+    }
+    problems.sort_by_key(|problem| problem["kind"].as_str().unwrap_or_default().to_owned());
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Souk", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "servers": [{"url": public_url}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+        "x-scopes": scope::ALL.iter().map(|(name, about)| ((*name).to_owned(), json!(about))).collect::<Map<_, _>>(),
+        "x-problems": problems,
+    }))
+}
+
+fn public_path(path: &str) -> String {
+    if path.starts_with("/.well-known") { path.to_owned() } else { format!("{}{path}", access::PREFIX) }
+}
+
+/// Renames a service's schemas that another service's of the same name would clash with.
+fn keep_apart(service: &str, document: Value, taken: &Map<String, Value>) -> Value {
+    let schemas = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
+    let clashing: Vec<&String> = schemas
+        .iter()
+        .filter(|(name, schema)| taken.get(*name).is_some_and(|other| other != *schema))
+        .map(|(name, _)| name)
+        .collect();
+    let mut text = document.to_string();
+    for name in &clashing {
+        let (old, new) =
+            (format!("#/components/schemas/{name}\""), format!("#/components/schemas/{service}.{name}\""));
+        text = text.replace(&old, &new);
+    }
+    let mut document: Value = serde_json::from_str(&text).unwrap_or(document);
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        for name in clashing {
+            if let Some(schema) = schemas.remove(name) {
+                schemas.insert(format!("{service}.{name}"), schema);
+            }
+        }
+    }
+    document
+}
+
+/// An operation as clients see it: with what it needs, and with the refusals that the gateway adds.
+fn describe(operation: &Operation, described: &Value) -> Value {
+    let mut described = described.clone();
+    let own_id = described["operationId"].as_str().unwrap_or_default();
+    described["operationId"] = json!(format!(
+        "{}_{own_id}",
+        operation.path.trim_start_matches(['/', '.']).split('/').next().unwrap_or_default().replace('-', "_")
+    ));
+    described["tags"] = json!([operation.service]);
+    let problem = |about: &str| {
+        let schema = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
+        json!({"description": about, "content": {"application/problem+json": schema}})
+    };
+    let mut add = |status: &str, about: &str| {
+        let responses = &mut described["responses"];
+        if responses[status].is_null() {
+            responses[status] = problem(about);
+        }
+    };
+    add("default", "Any other problem");
+    match operation.needs {
+        Needs::Scope(scope) => {
+            add("401", "`unauthenticated`, `invalid-token`");
+            add("403", "`insufficient-scope`");
+            described["security"] = json!([{"bearer": [scope]}]);
+            described["x-scope"] = json!(scope);
+        }
+        Needs::Token => {
+            add("401", "`unauthenticated`, `invalid-token`");
+            described["security"] = json!([{"bearer": []}]);
+        }
+        Needs::OwnCredential => add("401", "`unauthenticated`"),
+        Needs::Nothing => {
+            described.as_object_mut().map(|map| map.remove("security"));
+        }
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_of_the_same_name_are_kept_apart() {
+        let document = json!({
+            "paths": {"/a": {"$ref": "#/components/schemas/Page"}},
+            "components": {"schemas": {"Page": {"type": "string"}, "PageSize": {}}},
+        });
+        let taken = json!({"Page": {"type": "object"}}).as_object().unwrap().clone();
+        let apart = keep_apart("users", document, &taken);
+        assert_eq!(apart["paths"]["/a"]["$ref"], "#/components/schemas/users.Page");
+        assert!(apart["components"]["schemas"].get("users.Page").is_some());
+        assert!(apart["components"]["schemas"].get("PageSize").is_some());
+    }
+
+    #[test]
+    fn an_operation_says_which_scope_it_needs() {
+        let operation =
+            access::OPERATIONS.iter().find(|it| it.needs == Needs::Scope(scope::USERS_READ)).unwrap();
+        let described = describe(operation, &json!({"operationId": "list", "responses": {"200": {}}}));
+        assert_eq!(described["security"], json!([{"bearer": ["users:read"]}]));
+        assert!(described["responses"]["401"].is_object() && described["operationId"] == "users_list");
+    }
+}

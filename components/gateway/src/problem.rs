@@ -1,0 +1,61 @@
+//! What the gateway refuses, beside what the kit does.
+
+use souk_kit::{Problem, Refusal, Spec};
+
+const INVALID_TOKEN: Spec = Spec::new(
+    401,
+    "invalid-token",
+    "The access token is not valid",
+    "It has expired, was tampered with, or was not made by this suite for this suite. Refresh it or sign in again.",
+);
+const INSUFFICIENT_SCOPE: Spec = Spec::new(
+    403,
+    "insufficient-scope",
+    "The access token does not allow this",
+    "The operation needs a scope that the token does not have; `WWW-Authenticate` names it.",
+);
+
+/// All of them, for the documentation.
+pub const ALL: &[Spec] = &[INVALID_TOKEN, INSUFFICIENT_SCOPE];
+
+/// A refusal of the gateway, with the challenge of RFC 6750, section 3.
+#[derive(Debug)]
+pub enum GatewayError {
+    /// The token cannot be believed; the text says why and is ASCII without quotes.
+    InvalidToken(&'static str),
+    /// The token lacks a scope.
+    InsufficientScope(&'static str),
+}
+
+impl Refusal for GatewayError {
+    fn spec(&self) -> Spec {
+        match self {
+            Self::InvalidToken(_) => INVALID_TOKEN,
+            Self::InsufficientScope(_) => INSUFFICIENT_SCOPE,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::InvalidToken(why) => format!("The access token {why}."),
+            Self::InsufficientScope(scope) => format!("This needs the scope `{scope}`."),
+        }
+    }
+}
+
+impl GatewayError {
+    /// As a problem with its challenge.
+    pub fn challenge(self) -> Problem {
+        let challenge = match &self {
+            Self::InvalidToken(why) => {
+                format!(
+                    "Bearer realm=\"souk\", error=\"invalid_token\", error_description=\"The access token {why}\""
+                )
+            }
+            Self::InsufficientScope(scope) => {
+                format!("Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"{scope}\"")
+            }
+        };
+        Problem::from(self).header(http::header::WWW_AUTHENTICATE, &challenge)
+    }
+}
