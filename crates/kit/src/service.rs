@@ -143,8 +143,8 @@ pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) 
     let answered = answer(&visit.ctx, Request::from_parts(parts, Body::new(body))).await;
     let response = answered.unwrap_or_else(Problem::into_response);
     let (mut response, cause) = finish(&visit.ctx, &visit.method, response);
-    let route = response.extensions_mut().remove::<MatchedPath>();
-    visit.end(route.as_ref().map_or("unmatched", MatchedPath::as_str), response.status(), cause);
+    let route = response.extensions_mut().remove::<Route>();
+    visit.end(route.as_ref().map_or("unmatched", |Route(pattern)| pattern), response.status(), cause);
     response
 }
 
