@@ -195,6 +195,18 @@ CREATE VIRTUAL TABLE account_search USING fts5 (name, city);
     }
 
     #[test]
+    fn every_table_of_every_service_is_on_the_page() {
+        let project = Project::find().unwrap();
+        let page = page(&project).unwrap();
+        let scripts = project::read_dir(&project.path("sql")).unwrap();
+        let scripts = scripts.iter().flat_map(|folder| project::read_dir(folder).unwrap());
+        let sql: String = scripts.map(|script| project::read(&script).unwrap()).collect();
+        let lines = sql.lines().map(str::to_lowercase);
+        let created = lines.filter(|line| line.starts_with("create ") && line.contains(" table ")).count();
+        assert!(created > 3 && page.matches("\n### ").count() == created, "{created} tables\n{page}");
+    }
+
+    #[test]
     fn a_virtual_table_on_one_line_has_its_columns() {
         let columns: Vec<_> =
             tables(SCRIPT).remove(1).columns.into_iter().map(|column| column.name).collect();
