@@ -1,7 +1,6 @@
 //! Signing in: who proves to be somebody gets an access token that the gateway believes, and a way to get the next one.
 //!
-//! Keeps: a refresh token works once, and using an old one ends its session; a session is never older than the password
-//! that opened it; a key is published before it signs and until everything that it signed has expired; neither a refresh
+//! Keeps: a refresh token works once, and using an old one ends its session; a key is published before it signs and until everything that it signed has expired; neither a refresh
 //! token nor a private key can be read from the database.
 //!
 //! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
@@ -9,20 +8,16 @@
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
-mod events;
-mod jwt;
 mod keys;
 mod problem;
 mod refresh;
-mod rules;
-mod seal;
 mod session;
-mod settings;
 mod sign_in;
 mod store;
-mod users;
+mod token;
 
-use souk_kit::{Database, Service, serve};
+use serde::Deserialize;
+use souk_kit::{Ctx, Database, Event, Result, Service, Tx, serve};
 use spin_sdk::http::{IntoResponse, Request};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,7 +32,7 @@ pub static SERVICE: Service = Service {
     }),
     routes,
     problems: problem::ALL,
-    on_event: Some(|tx, event| Box::pin(events::receive(tx, event))),
+    on_event: Some(|tx, event| Box::pin(hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintain(ctx))),
     ..Service::BASE
 };
@@ -54,12 +49,29 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
-        .routes(routes!(keys::publish))
+        .routes(routes!(keys::published))
         .routes(routes!(keys::rotate))
 }
 
-async fn maintain(ctx: souk_kit::Ctx) -> souk_kit::Result<()> {
-    keys::keep_turning(&ctx).await?;
-    store::purge(&ctx.conn().await?).await?;
+/// Ends the sessions of who left, and those that an old password opened. Of changed roles nothing needs to be remembered:
+/// each refresh asks users for them.
+async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
+    #[derive(Deserialize)]
+    struct PasswordChanged {
+        keep_session: Option<String>,
+    }
+    match event.kind.as_str() {
+        "souk.user.deleted" => store::end_all(tx, &event.subject, None).await?,
+        "souk.user.password_changed" => {
+            let changed: PasswordChanged = event.data()?;
+            store::end_all(tx, &event.subject, changed.keep_session.as_deref()).await?;
+        }
+        _ => {}
+    }
     Ok(())
+}
+
+async fn maintain(ctx: Ctx) -> Result<()> {
+    keys::rotate_if_old(&ctx).await?;
+    Ok(store::purge(&ctx.conn().await?).await?)
 }
