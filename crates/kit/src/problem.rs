@@ -211,8 +211,7 @@ impl Problem {
 
     /// No valid access token came with the request.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
-        // RFC 6750, section 3: the challenge carries the error only when a token was sent; the gateway adds it.
-        Self::new(kinds::UNAUTHENTICATED, detail).header(header::WWW_AUTHENTICATE, "Bearer realm=\"souk\"")
+        Self::new(kinds::UNAUTHENTICATED, detail)
     }
 
     /// The caller is known and may not.
@@ -296,6 +295,11 @@ impl Problem {
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if spec.status == 401 {
+            // RFC 9110, section 15.5.2: every 401 carries a challenge.
+            let challenge = HeaderValue::from_static("Bearer realm=\"souk\"");
+            response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+        }
         if let Some(wait) = retry_after {
             let seconds = wait.as_millis().div_ceil(1000).max(1);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds as u64));
