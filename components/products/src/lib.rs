@@ -1,1 +1,52 @@
-//! products
+//! The catalogue: products, their variants, categories and images, and the search over them.
+//!
+//! Keeps: a slug names one product, an SKU one variant of the whole shop; a product's variants have one currency and no
+//! two the same options; what is not published is seen only by those who may change it; a deleted product keeps its slug
+//! and SKUs and can be restored.
+//!
+//! A product is stored as the answer that it gives, so that reading it is one statement and no parsing. Whatever it is
+//! found by is written beside it, in the same transaction.
+//!
+//! Calls nobody. Publishes `souk.product.created`, `souk.product.updated` and `souk.product.deleted`.
+
+mod category;
+mod model;
+mod problem;
+mod product;
+mod rules;
+mod store;
+
+use souk_kit::{Database, Service, serve};
+use spin_sdk::http::{IntoResponse, Request};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The service.
+pub static SERVICE: Service = Service {
+    name: "products",
+    about: "The catalogue: products, categories, images, search, import and export.",
+    database: Some(Database {
+        label: "products",
+        migrations: &[(
+            "products/0001_catalogue",
+            include_str!("../../../sql/products/0001_catalogue.sql"),
+        )],
+    }),
+    routes,
+    problems: problem::ALL,
+    ..Service::BASE
+};
+
+#[spin_sdk::http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    serve(&SERVICE, request).await
+}
+
+fn routes() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(product::add))
+        .routes(routes!(product::read, product::change, product::delete))
+        .routes(routes!(product::restore))
+        .routes(routes!(category::list, category::add))
+        .routes(routes!(category::change, category::remove))
+}

@@ -1,0 +1,307 @@
+//! What a product must be: pure decisions, without a database.
+
+use crate::model::{PriceRange, ProductChange, ProductInput, Texts, Variant, VariantInput};
+use souk_kit::Money;
+use souk_kit::money::MAX_AMOUNT;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Variants of a product.
+pub const MAX_VARIANTS: usize = 100;
+/// Images of a product.
+pub const MAX_IMAGES: usize = 20;
+const MAX_TAGS: usize = 30;
+const MAX_CATEGORIES: usize = 20;
+const MAX_OPTIONS: usize = 5;
+const MAX_LANGUAGES: usize = 30;
+const MAX_SLUG: usize = 100;
+/// Characters of a title, a category's name or an image's alternative text.
+pub const MAX_TITLE: usize = 200;
+const MAX_DESCRIPTION: usize = 20_000;
+/// Characters of a brand, a tag, an option's name or value, a SKU or a barcode.
+const MAX_WORD: usize = 100;
+/// A tonne.
+const MAX_WEIGHT_G: u32 = 1_000_000;
+/// Categories of a shop: all are read when a product is written.
+pub const MAX_CATEGORIES_IN_ALL: usize = 2000;
+/// Slugs that would hide behind a route of the same name.
+const RESERVED: &[&str] = &["export", "images", "import", "search"];
+/// Divides lists in a CSV cell, so no item of a list may have it.
+pub const LIST_SEPARATOR: char = '|';
+
+/// Something that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The way to the field.
+    pub path: Vec<String>,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// Collects what is wrong.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, path: &[&str], detail: impl Into<String>) {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        self.0.push(Finding { path, detail: detail.into() });
+    }
+
+    /// `text` is one line of 1 to `max` characters.
+    fn line(&mut self, path: &[&str], text: &str, max: usize) {
+        if let Err(detail) = line(text, max) {
+            self.add(path, detail);
+        }
+    }
+
+    fn slug(&mut self, slug: &str) {
+        if let Err(detail) = slug_is_fit(slug) {
+            self.add(&["slug"], detail);
+        }
+    }
+
+    fn texts(&mut self, field: &str, texts: &Texts, max: usize, lines: bool) {
+        if texts.len() > MAX_LANGUAGES {
+            self.add(&[field], format!("has more than {MAX_LANGUAGES} languages"));
+            return;
+        }
+        for (language, text) in texts {
+            if !is_language(language) {
+                self.add(&[field, language], "is not a language tag (BCP 47), such as `en` or `pt-BR`");
+            } else if let Err(detail) = if lines { multiline(text, max) } else { line(text, max) } {
+                self.add(&[field, language], detail);
+            }
+        }
+    }
+
+    fn title(&mut self, title: &Texts) {
+        if title.is_empty() {
+            self.add(&["title"], "needs at least one language");
+        }
+        self.texts("title", title, MAX_TITLE, false);
+    }
+
+    /// A list of at most `max` different words.
+    fn words(&mut self, field: &str, words: &[String], max: usize) {
+        if words.len() > max {
+            self.add(&[field], format!("has more than {max} items"));
+            return;
+        }
+        let mut seen = HashSet::new();
+        for (index, word) in words.iter().enumerate() {
+            let index = index.to_string();
+            self.line(&[field, &index], word, MAX_WORD);
+            if word.contains(LIST_SEPARATOR) || (field == "options" && word.contains(':')) {
+                self.add(&[field, &index], "must not contain `|` (nor `:` in an option)");
+            }
+            if !seen.insert(word) {
+                self.add(&[field, &index], "is there twice");
+            }
+        }
+    }
+
+    fn variants(&mut self, variants: &[VariantInput]) {
+        if variants.len() > MAX_VARIANTS {
+            self.add(&["variants"], format!("has more than {MAX_VARIANTS} items"));
+            return;
+        }
+        let mut skus = HashSet::new();
+        for (index, variant) in variants.iter().enumerate() {
+            let index = index.to_string();
+            let at = |field| ["variants", index.as_str(), field];
+            self.line(&at("sku"), &variant.sku, MAX_WORD);
+            if !skus.insert(&variant.sku) {
+                self.add(&at("sku"), "is there twice");
+            }
+            self.money(&index, "price", variant.price, variants);
+            if let Some(price) = variant.compare_at_price {
+                self.money(&index, "compare_at_price", price, variants);
+            }
+            if variant.weight_g.is_some_and(|weight| weight > MAX_WEIGHT_G) {
+                self.add(&at("weight_g"), format!("is more than {MAX_WEIGHT_G}"));
+            }
+            if let Some(barcode) = &variant.barcode {
+                self.line(&at("barcode"), barcode, MAX_WORD);
+            }
+            for (name, value) in &variant.options {
+                self.line(&["variants", &index, "options", name], value, MAX_WORD);
+            }
+        }
+    }
+
+    fn money(&mut self, index: &str, field: &str, money: Money, variants: &[VariantInput]) {
+        if !(0..=MAX_AMOUNT).contains(&money.amount) {
+            self.add(&["variants", index, field, "amount"], format!("is not from 0 to {MAX_AMOUNT}"));
+        }
+        if variants.first().is_some_and(|first| first.price.currency != money.currency) {
+            self.add(&["variants", index, field, "currency"], "is another one than the first variant's");
+        }
+    }
+
+    /// Each variant has a value of each option, and no two the same values.
+    fn combinations(&mut self, options: &[String], variants: &[VariantInput]) {
+        let wanted: BTreeSet<&String> = options.iter().collect();
+        let mut seen = HashSet::new();
+        for (index, variant) in variants.iter().enumerate() {
+            let path = ["variants", &index.to_string(), "options"];
+            let given: BTreeSet<&String> = variant.options.keys().collect();
+            if given != wanted {
+                self.add(&path, "does not have exactly the options that the product lists");
+            } else if !seen.insert(&variant.options) {
+                self.add(&path, "is the same as another variant's");
+            }
+        }
+    }
+}
+
+/// Everything that is wrong with a product.
+pub fn check(input: &ProductInput) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    findings.slug(&input.slug);
+    findings.title(&input.title);
+    findings.texts("description", &input.description, MAX_DESCRIPTION, true);
+    if let Some(brand) = &input.brand {
+        findings.line(&["brand"], brand, MAX_WORD);
+    }
+    findings.words("tags", &input.tags, MAX_TAGS);
+    findings.words("categories", &input.categories, MAX_CATEGORIES);
+    findings.words("options", &input.options, MAX_OPTIONS);
+    findings.variants(&input.variants);
+    if input.options.len() <= MAX_OPTIONS && input.variants.len() <= MAX_VARIANTS {
+        findings.combinations(&input.options, &input.variants);
+    }
+    findings.0
+}
+
+/// Everything that is wrong with a change, as far as the product need not be known.
+pub fn check_change(change: &ProductChange) -> Vec<Finding> {
+    // What is absent is taken from a product that is fit; its options are those of the variants that were sent.
+    let fit = ProductInput {
+        slug: "fit".into(),
+        title: Texts::from([("en".into(), "fit".into())]),
+        ..ProductInput::default()
+    };
+    let whole = change.options.is_some() && change.variants.is_some();
+    let mut found = check(&change.clone().apply(fit));
+    found.retain(|finding| {
+        whole || finding.path.len() != 3 || finding.path.last().is_none_or(|last| last != "options")
+    });
+    found
+}
+
+/// Everything that is wrong with texts such as a category's name.
+pub fn check_texts(field: &str, texts: &Texts, required: bool) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    if required && texts.is_empty() {
+        findings.add(&[field], "needs at least one language");
+    }
+    findings.texts(field, texts, MAX_TITLE, false);
+    findings.0
+}
+
+/// Whether `slug` can name something in an address.
+pub fn slug_is_fit(slug: &str) -> Result<(), String> {
+    let fits = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if slug.len() > MAX_SLUG || !slug.split('-').all(fits) {
+        return Err(format!(
+            "must have 1 to {MAX_SLUG} lower-case letters and digits, in groups with a hyphen between"
+        ));
+    }
+    if RESERVED.contains(&slug) {
+        return Err("is reserved".into());
+    }
+    Ok(())
+}
+
+fn line(text: &str, max: usize) -> Result<(), String> {
+    if text.trim().is_empty() || text.trim() != text || text.chars().count() > max {
+        return Err(format!("must have 1 to {max} characters, without white space at either end"));
+    }
+    match text.chars().any(is_forbidden) {
+        true => Err("must not contain control characters".into()),
+        false => Ok(()),
+    }
+}
+
+fn multiline(text: &str, max: usize) -> Result<(), String> {
+    if text.chars().count() > max {
+        return Err(format!("must have at most {max} characters"));
+    }
+    match text.chars().any(|c| is_forbidden(c) && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err("must not contain control characters other than line breaks and tabs".into()),
+        false => Ok(()),
+    }
+}
+
+/// Control characters, and those that turn the direction of everything after them.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether it looks like a language tag: 2 or 3 letters, then groups of 2 to 8 letters and digits (RFC 5646).
+pub fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let primary = parts.next().unwrap_or_default();
+    tag.len() <= 35
+        && matches!(primary.len(), 2 | 3)
+        && primary.bytes().all(|byte| byte.is_ascii_lowercase())
+        && parts
+            .all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// From the cheapest to the dearest variant.
+pub fn price_range(variants: &[Variant]) -> Option<PriceRange> {
+    let prices = || variants.iter().map(|variant| variant.price);
+    let min = prices().min_by_key(|price| price.amount)?;
+    let max = prices().max_by_key(|price| price.amount)?;
+    Some(PriceRange { min, max })
+}
+
+/// The title in `language`, or in the nearest other one, as it is sorted: lower case, without accents.
+pub fn sort_key(title: &Texts, language: &str) -> String {
+    let spoken = title.iter().find(|(tag, _)| tag.split('-').next() == Some(language));
+    let text = title.get(language).or(spoken.map(|(_, text)| text)).or(title.get("en"));
+    let text = text.or(title.values().next()).map(String::as_str).unwrap_or_default();
+    text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
+/// What people typed, as an FTS5 query: every word must be there, as a prefix. None when there is no word.
+///
+/// Each word stands in quotation marks and has letters and digits only, so nothing of it is syntax.
+pub fn search_query(text: &str) -> Option<String> {
+    /// More words than anybody types; each costs a look-up.
+    const MAX_WORDS: usize = 12;
+    let is_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
+    let words = text.split(|c: char| !is_word(c)).filter(|word| word.chars().any(char::is_alphanumeric));
+    let query: Vec<String> = words.take(MAX_WORDS).map(|word| format!("\"{word}\"*")).collect();
+    (!query.is_empty()).then(|| query.join(" "))
+}
+
+/// The categories of `slugs` and all above them, given each one's parent.
+pub fn with_ancestors<'a>(
+    slugs: impl IntoIterator<Item = &'a str>,
+    parents: &'a BTreeMap<String, Option<String>>,
+) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    for slug in slugs {
+        let mut at = Some(slug);
+        // A category that was met before has its ancestors in already, so this ends even if the tree had a cycle.
+        while let Some(here) = at.filter(|here| found.insert(*here)) {
+            at = parents.get(here).and_then(Option::as_deref);
+        }
+    }
+    found
+}
+
+/// Whether `slug` would be above itself if `parent` were put above it.
+pub fn would_be_its_own_ancestor(
+    slug: &str,
+    parent: &str,
+    parents: &BTreeMap<String, Option<String>>,
+) -> bool {
+    with_ancestors([parent], parents).contains(slug)
+}

@@ -1,0 +1,108 @@
+//! The catalogue's SQL.
+
+pub mod category;
+pub mod write;
+
+use crate::model::Product;
+use serde_json::json;
+use souk_kit::{Conn, DbError, Row, params};
+use std::collections::HashMap;
+
+/// A product as it can be sent, without being read.
+pub struct Ready {
+    /// Its JSON.
+    pub document: String,
+    /// Its version.
+    pub version: i64,
+}
+
+/// A product, read to be changed.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its row.
+    pub number: i64,
+    /// Its version.
+    pub version: i64,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// What it is.
+    pub product: Product,
+}
+
+/// A product by id or slug; an unpublished one only for those who may see it.
+pub async fn ready(conn: &Conn, key: &str, unpublished: bool) -> Result<Option<Ready>, DbError> {
+    // An id has a `_`, which no slug has.
+    let sql = match key.contains('_') {
+        true => {
+            "SELECT version, document FROM product JOIN product_document ON product = number
+              WHERE id = ?1 AND (status = 'active' OR ?2)"
+        }
+        false => {
+            "SELECT version, document FROM product JOIN product_document ON product = number
+              WHERE slug = ?1 AND (status = 'active' OR ?2)"
+        }
+    };
+    let read =
+        |row: Row<'_>| Ok(Ready { document: row.get("document")?, version: row.get("version")? });
+    conn.one(sql, params![key, i64::from(unpublished)], read).await
+}
+
+fn stored(row: &Row<'_>) -> Result<Stored, DbError> {
+    Ok(Stored {
+        number: row.get("number")?,
+        version: row.get("version")?,
+        deleted: row.get("deleted")?,
+        product: row.json("document")?,
+    })
+}
+
+/// A product by id or slug, to be changed.
+pub async fn find(conn: &Conn, key: &str) -> Result<Option<Stored>, DbError> {
+    conn.one(
+        "SELECT number, version, deleted_at IS NOT NULL AS deleted, document
+           FROM product JOIN product_document ON product = number
+          WHERE id = ?1 OR slug = ?1",
+        params![key],
+        |row| stored(&row),
+    )
+    .await
+}
+
+/// The products that have these slugs, deleted ones too.
+pub async fn by_slugs(conn: &Conn, slugs: &[&str]) -> Result<HashMap<String, Stored>, DbError> {
+    let found = conn
+        .all(
+            "SELECT number, version, deleted_at IS NOT NULL AS deleted, document
+               FROM product JOIN product_document ON product = number
+              WHERE slug IN (SELECT value FROM json_each(?1))",
+            params![json!(slugs).to_string()],
+            |row| stored(&row),
+        )
+        .await?;
+    Ok(found.into_iter().map(|stored| (stored.product.slug.clone(), stored)).collect())
+}
+
+/// The number of the product that has this slug.
+pub async fn slug_owner(conn: &Conn, slug: &str) -> Result<Option<i64>, DbError> {
+    conn.one("SELECT number FROM product WHERE slug = ?1", params![slug], |row| row.get("number")).await
+}
+
+/// The numbers of the products that have these SKUs.
+pub async fn sku_owners(conn: &Conn, skus: &[&str]) -> Result<HashMap<String, i64>, DbError> {
+    let found = conn
+        .all(
+            "SELECT sku, product FROM variant WHERE sku IN (SELECT value FROM json_each(?1))",
+            params![json!(skus).to_string()],
+            |row| Ok((row.get("sku")?, row.get("product")?)),
+        )
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// The number of the next product; it stays free as long as the transaction that asks for it.
+pub async fn next_number(conn: &Conn) -> Result<i64, DbError> {
+    let next = conn
+        .one("SELECT coalesce(max(number), 0) + 1 AS next FROM product", vec![], |row| row.get("next"))
+        .await?;
+    next.ok_or_else(|| DbError::Column("max(number) gave no row".into()))
+}
