@@ -16,6 +16,7 @@ use souk_kit::client::{self, within};
 use souk_kit::context::{DEADLINE, REQUEST_ID, TRACEPARENT};
 use souk_kit::problem::kinds;
 use souk_kit::service::Route;
+use souk_kit::wire;
 use souk_kit::{Caller, Ctx, Problem, Result};
 
 /// The host tells here who is at the other end of the connection.
@@ -76,8 +77,9 @@ async fn identify(ctx: &Ctx, operation: &Operation, parts: &Parts) -> Result<Cal
         }
         Needs::Token | Needs::Scope(_) => {}
     }
-    caller.address =
-        parts.headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok()).map(without_port);
+    // The host adds its value after those that the client sent.
+    let address = parts.headers.get_all(CLIENT_ADDRESS).iter().next_back();
+    caller.address = address.and_then(|value| value.to_str().ok()).map(without_port);
     Ok(caller)
 }
 
@@ -110,9 +112,11 @@ async fn exchange(
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    let mut request = http::Request::new(match length {
-        Some(0) => Body::empty(),
-        _ => Body::new(Limited::new(body, usize::try_from(operation.max_body).unwrap_or(usize::MAX))),
+    // A body of unknown length is one, unless the method says that there is none.
+    let has_body = length.map_or(!parts.method.is_safe(), |length| length > 0);
+    let mut request = http::Request::new(match has_body {
+        false => Body::empty(),
+        true => Body::new(Limited::new(body, usize::try_from(operation.max_body).unwrap_or(usize::MAX))),
     });
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = client::url(operation.service, &path_and_query)?
@@ -120,13 +124,13 @@ async fn exchange(
         .map_err(|error| Problem::internal(format!("address of {}: {error}", operation.service)))?;
     *request.headers_mut() = headers::for_service(&parts.headers);
     sign(ctx, operation, caller, parts, request.headers_mut())?;
-    let sent = within(operation.patience, spin_sdk::http::send(request)).await;
+    let sent = within(operation.patience, wire::send(request)).await;
     let sent = sent.ok_or_else(|| {
         let cause = format!("{} did not answer in time", operation.service);
         Problem::fault(kinds::TIMEOUT, "The service did not answer in time.", cause)
     })?;
-    let response = sent.map_err(|error| Problem::unavailable(format!("{}: {error}", operation.service)))?;
-    answer(ctx, operation, response.map(Body::new))
+    let response = sent.map_err(|error| wire::no_answer(operation.service, &error))?;
+    answer(ctx, operation, wire::pass_on(response))
 }
 
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {

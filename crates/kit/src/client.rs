@@ -8,10 +8,12 @@ use crate::context::{Ctx, DEADLINE, REQUEST_ID, TRACEPARENT};
 use crate::once::IDEMPOTENCY_KEY;
 use crate::problem::{Problem, Result, kinds};
 use crate::settings;
+use crate::wire;
+use axum::body::Body;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -106,7 +108,8 @@ impl Call {
         let failed = |cause: String| Problem::unavailable(format!("{}: {cause}", self.service));
         let request = self.request()?;
         let exchange = async {
-            let response = spin_sdk::http::send(request).await.map_err(|error| failed(error.to_string()))?;
+            let response =
+                wire::send(request).await.map_err(|error| wire::no_answer(self.service, &error))?;
             let (parts, body) = response.into_parts();
             let body =
                 Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| failed(error.to_string()))?;
@@ -121,7 +124,7 @@ impl Call {
         })
     }
 
-    fn request(&self) -> Result<Request<Full<Bytes>>> {
+    fn request(&self) -> Result<Request<Body>> {
         let own = Caller::service(self.ctx.service());
         let identity = self.caller.as_ref().unwrap_or(&own).assertion_for(self.service)?;
         let mut request = Request::builder()
@@ -139,11 +142,11 @@ impl Call {
                 request = request
                     .header(header::CONTENT_TYPE, media_type)
                     .header(header::CONTENT_LENGTH, bytes.len());
-                bytes.clone()
+                Body::from(bytes.clone())
             }
-            None => Bytes::new(),
+            None => Body::empty(),
         };
-        request.body(Full::new(body)).map_err(|error| Problem::internal(format!("call: {error}")))
+        request.body(body).map_err(|error| Problem::internal(format!("call: {error}")))
     }
 }
 

@@ -110,16 +110,18 @@ impl<S: Sync> FromRequestParts<S> for Ctx {
 
 /// The next span of the trace: the same trace id, a new span id. A trace that cannot be read is begun anew.
 fn child_of(traceparent: Option<&str>) -> String {
-    let random = uuid::Uuid::new_v4().simple().to_string();
+    let fresh = uuid::Uuid::new_v4().simple().to_string();
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let known = traceparent.filter(|text| text.len() == 55 && text.starts_with("00-")).and_then(|text| {
         let (trace, parent, flags) = (text.get(3..35)?, text.get(36..52)?, text.get(53..55)?);
         let zero = trace.bytes().all(|byte| byte == b'0') || parent.bytes().all(|byte| byte == b'0');
-        (is_hex(trace) && is_hex(parent) && is_hex(flags) && !zero)
-            .then(|| (trace.to_owned(), flags.to_owned()))
+        (is_hex(trace) && is_hex(parent) && is_hex(flags) && !zero).then_some((trace, flags))
     });
-    let (trace, flags) = known.unwrap_or_else(|| (uuid::Uuid::new_v4().simple().to_string(), "01".into()));
-    format!("00-{trace}-{}-{flags}", &random[..16])
+    match known {
+        Some((trace, flags)) => format!("00-{trace}-{}-{flags}", &fresh[..16]),
+        // The first half of a version 4 UUID has its version bits: the span is taken from the other one.
+        None => format!("00-{fresh}-{}-01", &fresh[16..]),
+    }
 }
 
 #[cfg(test)]

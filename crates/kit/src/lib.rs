@@ -27,6 +27,7 @@ pub mod service;
 pub mod settings;
 pub mod time;
 pub mod valid;
+pub mod wire;
 
 pub use caller::{Caller, Subject};
 pub use client::Call;
@@ -39,7 +40,7 @@ pub use once::{Attempt, Once};
 pub use page::{Cursor, Page, PageQuery};
 pub use problem::{FieldError, Problem, Refusal, Result, Spec};
 pub use secret::Secret;
-pub use service::{Database, Service, Subscription, serve, serve_by};
+pub use service::{Database, Service, Subscription, serve};
 pub use time::Timestamp;
 pub use valid::{PathId, Submit, Valid, ValidQuery};
 

@@ -10,6 +10,7 @@ use crate::migrate;
 use crate::once;
 use crate::problem::{Problem, Result, Spec, kinds};
 use crate::settings;
+use crate::wire;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
@@ -18,7 +19,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body::Body as _;
 use serde_json::json;
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -134,7 +134,10 @@ impl Service {
 pub const MAINTENANCE: &str = "/internal/maintenance";
 
 /// Answers one request: the whole of a component's `#[http_service]` function.
-pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) -> Response {
+pub async fn serve(
+    service: &'static Service,
+    request: spin_sdk::http::Request,
+) -> impl spin_sdk::http::IntoResponse {
     let (mut parts, body) = request.into_parts();
     if service.edge {
         parts.headers.remove(IDENTITY);
@@ -145,31 +148,7 @@ pub async fn serve(service: &'static Service, request: spin_sdk::http::Request) 
     let (mut response, cause) = finish(&visit.ctx, &visit.method, response);
     let route = response.extensions_mut().remove::<Route>();
     visit.end(route.as_ref().map_or("unmatched", |Route(pattern)| pattern), response.status(), cause);
-    response
-}
-
-/// Answers one request by `how` instead of by the route table, for an edge that passes requests on. `route` names it in
-/// the metrics. The error is a refusal, rendered.
-pub async fn serve_by<T>(
-    service: &'static Service,
-    route: &str,
-    parts: &http::request::Parts,
-    how: impl AsyncFnOnce(&Ctx) -> Result<http::Response<T>>,
-) -> Result<http::Response<T>, Response> {
-    let visit = Visit::begin(service, parts);
-    let answered = async { how(prepare(&visit.ctx).await?).await };
-    match answered.await {
-        Ok(mut response) => {
-            stamp(&visit.ctx, response.headers_mut());
-            visit.end(route, response.status(), None);
-            Ok(response)
-        }
-        Err(problem) => {
-            let (response, cause) = finish(&visit.ctx, &visit.method, problem.into_response());
-            visit.end(route, response.status(), cause);
-            Err(response)
-        }
-    }
+    wire::Outgoing(response)
 }
 
 /// What is noted of a request from its beginning to its end.
@@ -236,7 +215,7 @@ fn finish(ctx: &Ctx, method: &Method, mut response: Response) -> (Response, Opti
         }
         *response.extensions_mut() = marker.extensions;
     }
-    let length = response.body().size_hint().exact();
+    let length = wire::length(&response);
     // RFC 9110, section 8.6: these have no content, and an answer to HEAD tells the length of another one.
     let bodiless = *method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
     let headers = response.headers_mut();

@@ -4,7 +4,8 @@ use crate::log::Level;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use spin_sdk::variables;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock};
 
 /// What the kit needs to know.
 #[derive(Debug)]
@@ -43,9 +44,19 @@ pub(crate) async fn load() -> Result<&'static Settings, Problem> {
     Ok(SETTINGS.get_or_init(|| settings))
 }
 
-/// A variable of the component, as `spin.toml` gives it.
+static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// A variable of the component, as `spin.toml` gives it: asked for once per instance.
 pub async fn variable(name: &str) -> Result<String, Problem> {
-    variables::get(name).await.map_err(|error| Problem::internal(format!("variable {name}: {error}")))
+    if let Some(value) = KNOWN.lock().ok().and_then(|known| known.get(name).cloned()) {
+        return Ok(value);
+    }
+    let value =
+        variables::get(name).await.map_err(|error| Problem::internal(format!("variable {name}: {error}")))?;
+    if let Ok(mut known) = KNOWN.lock() {
+        known.insert(name.to_owned(), value.clone());
+    }
+    Ok(value)
 }
 
 /// A variable that is a secret key.

@@ -125,8 +125,11 @@ async fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
 
 /// Reads `T` from JSON, or says everything that is wrong with it.
 pub fn parse<T: DeserializeOwned + Validate<Context = ()>>(json: &[u8]) -> Result<T> {
+    // serde takes a list for a struct's fields in their order, which nobody means.
+    let is_list = json.trim_ascii_start().starts_with(b"[");
     // The straight way first: a good body is parsed once, without the tree.
-    if let Ok(value) = serde_json::from_slice::<T>(json)
+    if !is_list
+        && let Ok(value) = serde_json::from_slice::<T>(json)
         && value.validate().is_ok()
     {
         return Ok(value);
@@ -134,6 +137,9 @@ pub fn parse<T: DeserializeOwned + Validate<Context = ()>>(json: &[u8]) -> Resul
     let mut tree: Value = serde_json::from_slice(json).map_err(|error| {
         Problem::new(kinds::MALFORMED_JSON, format!("The body is not valid JSON: {error}."))
     })?;
+    if is_list {
+        return Err(Problem::invalid(vec![FieldError::at("", "must be an object")]));
+    }
     let mut errors: Vec<FieldError> = Vec::new();
     let value = loop {
         match read::<T>(&tree) {
@@ -299,6 +305,26 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         assert_eq!(pointers("{}"), ["/name", "/lines"]);
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Change {
+        #[garde(skip)]
+        #[serde(default)]
+        name: Option<String>,
+    }
+
+    #[test]
+    fn a_list_is_no_object_with_its_fields_in_order() {
+        for json in ["[]", " [\"ana\"]"] {
+            assert_eq!(
+                parse::<Change>(json.as_bytes()).unwrap_err().spec(),
+                kinds::INVALID_REQUEST,
+                "{json}"
+            );
+        }
+        assert_eq!(parse::<Change>(b"{\"name\":\"ana\"}").unwrap().name.as_deref(), Some("ana"));
     }
 
     #[test]
