@@ -10,10 +10,12 @@
 //! Calls nobody. Publishes `souk.product.created`, `souk.product.updated` and `souk.product.deleted`.
 
 mod category;
+mod import;
 mod model;
 mod problem;
 mod product;
 mod rules;
+mod sheet;
 mod store;
 
 use souk_kit::{Database, Service, serve};
@@ -34,6 +36,7 @@ pub static SERVICE: Service = Service {
     }),
     routes,
     problems: problem::ALL,
+    maintain: Some(|ctx| Box::pin(import::maintain(ctx))),
     ..Service::BASE
 };
 
@@ -46,6 +49,8 @@ fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(product::add))
         .routes(routes!(product::read, product::change, product::delete))
+        .routes(routes!(import::import))
+        .routes(routes!(import::report))
         .routes(routes!(product::restore))
         .routes(routes!(category::list, category::add))
         .routes(routes!(category::change, category::remove))

@@ -1,6 +1,7 @@
 //! The catalogue's SQL.
 
 pub mod category;
+pub mod job;
 pub mod write;
 
 use crate::model::Product;
