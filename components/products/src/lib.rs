@@ -15,6 +15,7 @@ mod model;
 mod problem;
 mod product;
 mod rules;
+mod search;
 mod sheet;
 mod store;
 
@@ -47,7 +48,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(product::add))
+        .routes(routes!(search::list, product::add))
         .routes(routes!(product::read, product::change, product::delete))
         .routes(routes!(import::import))
         .routes(routes!(import::report))

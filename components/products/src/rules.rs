@@ -127,6 +127,9 @@ impl Findings {
             }
             for (name, value) in &variant.options {
                 self.line(&["variants", &index, "options", name], value, MAX_WORD);
+                if value.contains(LIST_SEPARATOR) {
+                    self.add(&["variants", &index, "options", name], "must not contain `|`");
+                }
             }
         }
     }
@@ -266,7 +269,9 @@ pub fn sort_key(title: &Texts, language: &str) -> String {
     let spoken = title.iter().find(|(tag, _)| tag.split('-').next() == Some(language));
     let text = title.get(language).or(spoken.map(|(_, text)| text)).or(title.get("en"));
     let text = text.or(title.values().next()).map(String::as_str).unwrap_or_default();
-    text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+    /// Enough to put titles in order; a cursor has it, too.
+    const MAX: usize = 60;
+    text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).take(MAX).collect()
 }
 
 /// What people typed, as an FTS5 query: every word must be there, as a prefix. None when there is no word.

@@ -2,6 +2,7 @@
 
 pub mod category;
 pub mod job;
+pub mod list;
 pub mod write;
 
 use crate::model::Product;
