@@ -8,7 +8,7 @@ use souk_tests::{Person, Suite, components, root};
 use std::sync::Arc;
 
 const ISSUER: &str = "http://souk.example";
-const ANA: &str = "usr_0680000000000000000000000a";
+const ANA: &str = "usr_06gzth8z0ssnb43t4fv629t6y8";
 
 /// A gateway whose services are one stand-in: auth publishes `key`, everything else answers `{}`.
 struct Edge {
@@ -115,7 +115,7 @@ async fn a_token_that_is_not_for_us_now_is_refused() {
     for (what, jwt) in wrong(&edge.token()) {
         let answer = person.get("/api/v1/users/me").bearer(edge.key.signs(&jwt)).await;
         assert_eq!(answer.status, 401, "a token {what}: {answer}");
-        answer.is_refused(401, "unauthenticated");
+        answer.is_refused(401, "invalid-token");
     }
     let reached: Vec<_> =
         edge.services.has_seen().into_iter().filter(|seen| seen.path.contains("/me")).collect();
@@ -147,7 +147,7 @@ async fn a_token_for_several_audiences_is_for_us_too() {
 async fn no_scope_means_no_entry() {
     let Some(edge) = Edge::stands().await else { return };
     let bare = edge.key.signs(&edge.token().with_claim("scope", "").with_claim("roles", json!([])));
-    edge.person().get("/api/v1/users/me").bearer(bare).await.is_refused(403, "forbidden");
+    edge.person().get("/api/v1/users/me").bearer(bare).await.is_refused(403, "insufficient-scope");
 }
 
 #[tokio::test]
@@ -178,6 +178,19 @@ async fn what_only_the_inside_may_say_is_taken_off_on_the_way() {
     let request = seen.iter().find(|seen| seen.path.ends_with("/me")).expect("the request went through");
     let passed: Vec<_> = request.headers.iter().filter(|(_, value)| value.as_bytes() == b"forged").collect();
     assert!(passed.is_empty(), "{passed:?}");
+}
+
+#[tokio::test]
+async fn a_client_cannot_choose_the_address_that_it_is_throttled_by() {
+    let Some(edge) = Edge::stands().await else { return };
+    let me = edge.person();
+    for name in ["spin-client-addr", "x-forwarded-for", "x-real-ip", "forwarded"] {
+        me.get("/api/v1/products").header(name, "192.0.2.1:5").await.is(200).accept();
+    }
+    for seen in edge.services.has_seen().iter().filter(|seen| seen.path.starts_with("/products")) {
+        let assertion = Jwt::read(seen.header("souk-identity").expect("an assertion"));
+        assert_eq!(assertion.claims["address"], "127.0.0.1");
+    }
 }
 
 #[tokio::test]

@@ -140,8 +140,9 @@ async fn events_wait_for_a_subscriber_that_is_down() {
     let Some(shop) = Suite::own().await else { return };
     let ana = shop.sign_up("ana").await;
     let tokens = ana.tokens().await;
+    ana.reads_profile().await.is(200).accept(); // The gateway has auth's keys from now on.
     shop.faults().fail("auth", 503, Until::Cleared);
-    ana.deletes_account().await.accept();
+    ana.deletes_account().await.is(204).accept();
     shop.faults().clear();
     shop.has_delivered().await;
     ana.refreshes(&tokens.refresh).await.is_refused_somehow();

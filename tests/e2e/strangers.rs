@@ -66,7 +66,7 @@ async fn what_needs_more_than_an_account_is_refused_to_a_customer() {
     for operation in operations(contract::document(&ana).await) {
         let scopes = operation.scopes.iter().flatten();
         if scopes.clone().any(|scope| scope != CUSTOMERS_SCOPE) {
-            asks(&ana, &operation).await.is_refused(403, "forbidden");
+            asks(&ana, &operation).await.is_refused(403, "insufficient-scope");
             asked += 1;
         }
     }

@@ -11,7 +11,8 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// What somebody sends to register, under an e-mail address that nobody has.
 pub fn user(name: &str) -> Value {
-    json!({"email": format!("{}@example.com", unique(name)), "password": PASSWORD, "name": name})
+    let email = format!("{}@example.com", unique(name).replace(' ', "-"));
+    json!({"email": email, "password": PASSWORD, "name": name})
 }
 
 impl Suite {

@@ -70,8 +70,8 @@ impl Answer {
             assert!(!text.contains(secret.as_str()), "{self} tells a secret");
         }
         if !self.status.is_success() || text.contains("$argon2") {
-            let asked =
-                format!("{}{}{:?}", request.path, String::from_utf8_lossy(&request.body), request.headers);
+            let (path, body) = (decoded(&request.path), String::from_utf8_lossy(&request.body));
+            let asked = format!("{path}{body}{:?}", request.headers);
             let told = INSIDES.iter().find(|inside| text.contains(**inside) && !asked.contains(**inside));
             assert!(told.is_none(), "{self} tells of the inside: {told:?}");
         }
@@ -165,6 +165,19 @@ impl std::fmt::Display for Answer {
         let text: String = String::from_utf8_lossy(&self.body).chars().take(1200).collect();
         write!(f, "the answer to «{}»: {} {text}", self.what, self.status)
     }
+}
+
+/// A path and query as a service reads them.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let code = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let byte = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn kind_of(document: &Value) -> Option<&str> {

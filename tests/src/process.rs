@@ -18,7 +18,7 @@ impl Process {
         let mut child = Command::new(program)
             .args(["--quiet", "--listen", "127.0.0.1:0"])
             .arg("--from")
-            .arg(root.join("spin.toml"))
+            .arg(crate::project::manifest())
             .arg("--runtime-config-file")
             .arg(root.join("runtime-config.toml"))
             .arg("--state-dir")
@@ -37,8 +37,11 @@ impl Process {
             .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         let said = BufReader::new(child.stdout.take().expect("its output is a pipe"));
         let serving = |line: String| line.strip_prefix("Serving ").map(|url| url.trim().to_owned());
-        let url = said.lines().map_while(Result::ok).find_map(serving);
+        let mut said = said.lines().map_while(Result::ok);
+        let url = said.find_map(serving);
         let url = url.unwrap_or_else(|| panic!("{} did not say where it serves", program.display()));
+        // What it says later must find a reader, or it dies of a broken pipe.
+        std::thread::spawn(move || said.for_each(drop));
         Self { child, url }
     }
 

@@ -7,9 +7,14 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout")
 }
 
+/// The application.
+pub(crate) fn manifest() -> PathBuf {
+    std::env::var("SOUK_TESTS_MANIFEST").map_or_else(|_| root().join("spin.toml"), PathBuf::from)
+}
+
 /// The components that `spin.toml` declares, with their Wasm files.
 pub fn components() -> Vec<(String, PathBuf)> {
-    let text = std::fs::read_to_string(root().join("spin.toml")).expect("spin.toml can be read");
+    let text = std::fs::read_to_string(manifest()).expect("spin.toml can be read");
     let manifest: toml::Table = text.parse().expect("spin.toml is TOML");
     let declared = manifest["component"].as_table().expect("spin.toml has components");
     let source =

@@ -4,7 +4,7 @@ use crate::contract;
 use crate::ending;
 use crate::person::{Person, Tokens};
 use crate::process::Process;
-use crate::project::{must_be_built, root, secret};
+use crate::project::{manifest, must_be_built, root, secret};
 use serde_json::json;
 use souk_host::{Faults, Host, Options};
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ impl Suite {
     pub async fn start() -> Self {
         match std::env::var("SOUK_URL") {
             Ok(url) => Self::at(url.trim_end_matches('/')).await,
-            Err(_) => Self::begin(None, &[], root().join("spin.toml")).await,
+            Err(_) => Self::begin(None, &[], manifest()).await,
         }
     }
 
@@ -124,7 +124,7 @@ impl Suite {
 
     /// The same with some variables of `spin.toml` set.
     pub async fn own_with(variables: &[(&str, &str)]) -> Option<Self> {
-        Self::own_from(&root().join("spin.toml"), variables).await
+        Self::own_from(&manifest(), variables).await
     }
 
     /// The same from another manifest.
@@ -140,7 +140,7 @@ impl Suite {
         if is_shared() {
             return None;
         }
-        Some(Self::begin(Some(program.into()), &[], root().join("spin.toml")).await)
+        Some(Self::begin(Some(program.into()), &[], manifest()).await)
     }
 
     async fn begin(program: Option<PathBuf>, variables: &[(&str, &str)], manifest: PathBuf) -> Self {
@@ -152,7 +152,8 @@ impl Suite {
         let mut own = Own { runner: None, state, variables: all, keys, manifest, program };
         let url = own.run().await;
         let place = Place::new(url, own.keys.variables().into_values().collect());
-        if own.manifest == root().join("spin.toml") {
+        // Another application need not have it all.
+        if own.manifest == crate::project::manifest() {
             contract::learn(&place).await;
         }
         Self { place, admin: OnceCell::new(), own: Some(own) }
