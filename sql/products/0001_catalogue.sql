@@ -39,6 +39,8 @@ CREATE INDEX product_by_status ON product (status);
 CREATE INDEX product_by_price ON product (status, price_min);
 CREATE INDEX product_by_title_en ON product (status, title_en);
 CREATE INDEX product_by_title_fr ON product (status, title_fr);
+-- All that most lists ask of a product that a search or a facet has found, in a tenth of the pages.
+CREATE INDEX product_in_short ON product (number, price_min, price_max, currency, available);
 
 -- Answers, ready to be sent: the product, and the summary that lists have of it.
 CREATE TABLE product_document (
@@ -77,7 +79,8 @@ CREATE TABLE facet (
 
 CREATE INDEX facet_by_product ON facet (product, kind);
 
--- The words of titles; of brands, tags, SKUs and category names; of descriptions. Its rowid is the product's number.
+-- The words of titles; of brands, tags, SKUs and category names; of descriptions. Its rowid is the product's number, below
+-- zero while the product is not published: so a search of what everybody may see asks no other table.
 CREATE VIRTUAL TABLE product_text USING fts5 (
   title, labels, description,
   content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'

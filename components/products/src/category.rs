@@ -158,7 +158,8 @@ pub async fn change(
     let old_parent = tree.parents.get(&slug).cloned().flatten();
     let parent = change.parent.unwrap_or(old_parent.clone());
     let number = number_of(&tree, parent.as_deref())?;
-    if parent.as_deref().is_some_and(|parent| rules::would_be_its_own_ancestor(&slug, parent, &tree.parents)) {
+    if parent.as_deref().is_some_and(|parent| rules::would_be_its_own_ancestor(&slug, parent, &tree.parents))
+    {
         return Err(Problem::invalid(vec![FieldError::at("/parent", "is the category itself, or below it")]));
     }
     if name != old_name || parent != old_parent {

@@ -10,6 +10,8 @@
 //! Calls nobody. Publishes `souk.product.created`, `souk.product.updated` and `souk.product.deleted`.
 
 mod category;
+mod export;
+mod image;
 mod import;
 mod model;
 mod problem;
@@ -30,10 +32,7 @@ pub static SERVICE: Service = Service {
     about: "The catalogue: products, categories, images, search, import and export.",
     database: Some(Database {
         label: "products",
-        migrations: &[(
-            "products/0001_catalogue",
-            include_str!("../../../sql/products/0001_catalogue.sql"),
-        )],
+        migrations: &[("products/0001_catalogue", include_str!("../../../sql/products/0001_catalogue.sql"))],
     }),
     routes,
     problems: problem::ALL,
@@ -52,6 +51,10 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(product::read, product::change, product::delete))
         .routes(routes!(import::import))
         .routes(routes!(import::report))
+        .routes(routes!(export::export))
+        .routes(routes!(image::add))
+        .routes(routes!(image::read))
+        .routes(routes!(image::change, image::remove))
         .routes(routes!(product::restore))
         .routes(routes!(category::list, category::add))
         .routes(routes!(category::change, category::remove))

@@ -40,7 +40,7 @@ const IMAGE_UNREADABLE: Spec = Spec::new(
 );
 
 /// All of them, for the documentation.
-pub const ALL: &[Spec] = 
+pub const ALL: &[Spec] =
     &[SLUG_TAKEN, SKU_TAKEN, CATEGORY_IN_USE, TOO_MANY_CATEGORIES, TOO_MANY_IMAGES, IMAGE_UNREADABLE];
 
 /// What the catalogue refuses.

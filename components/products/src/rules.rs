@@ -252,8 +252,9 @@ pub fn is_language(tag: &str) -> bool {
     tag.len() <= 35
         && matches!(primary.len(), 2 | 3)
         && primary.bytes().all(|byte| byte.is_ascii_lowercase())
-        && parts
-            .all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        && parts.all(|part| {
+            (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
 /// From the cheapest to the dearest variant.
@@ -274,16 +275,48 @@ pub fn sort_key(title: &Texts, language: &str) -> String {
     text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).take(MAX).collect()
 }
 
-/// What people typed, as an FTS5 query: every word must be there, as a prefix. None when there is no word.
-///
-/// Each word stands in quotation marks and has letters and digits only, so nothing of it is syntax.
-pub fn search_query(text: &str) -> Option<String> {
+/// The words that people typed, letters and digits only. None when there is no word.
+pub fn words(text: &str) -> Option<Vec<String>> {
     /// More words than anybody types; each costs a look-up.
     const MAX_WORDS: usize = 12;
     let is_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
     let words = text.split(|c: char| !is_word(c)).filter(|word| word.chars().any(char::is_alphanumeric));
-    let query: Vec<String> = words.take(MAX_WORDS).map(|word| format!("\"{word}\"*")).collect();
-    (!query.is_empty()).then(|| query.join(" "))
+    let words: Vec<String> = words.take(MAX_WORDS).map(str::to_owned).collect();
+    (!words.is_empty()).then_some(words)
+}
+
+/// FTS5: each of the words whole. A word stands in quotation marks, so nothing of it is syntax.
+fn whole(words: &[String]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ")
+}
+
+/// FTS5: something begins with each of the words. One letter or digit is a whole word: a third of all words begins so.
+fn begun(words: &[String]) -> String {
+    let begun = |word: &String| match word.len() {
+        1 => format!("\"{word}\""),
+        _ => format!("\"{word}\"*"),
+    };
+    words.iter().map(begun).collect::<Vec<_>>().join(" ")
+}
+
+/// The words anywhere, as an FTS5 query.
+pub fn everywhere(words: &[String]) -> String {
+    begun(words)
+}
+
+/// The ranks of a search, best first, as FTS5 queries of which no two match the same product: the words whole in the
+/// title; as beginnings of words in the title; with brand, tags, SKUs and category names; anywhere.
+pub fn tiers(words: &[String]) -> [String; 4] {
+    let (whole, begun) = (whole(words), begun(words));
+    let exact = format!("title : ({whole})");
+    let title = format!("title : ({begun})");
+    let labels = format!("{{title labels}} : ({begun})");
+    [
+        exact.clone(),
+        format!("({title}) NOT ({exact})"),
+        format!("({labels}) NOT ({title})"),
+        format!("({begun}) NOT ({labels})"),
+    ]
 }
 
 /// The categories of `slugs` and all above them, given each one's parent.

@@ -52,8 +52,9 @@ pub struct ListQuery {
     /// Where they stand: `active` if absent; others only for those who may change products.
     #[garde(skip)]
     pub status: Option<StatusFilter>,
-    /// `relevance` if there are words, else `newest`. A search puts its newest 1,000 matches in order of relevance, its
-    /// newest 10,000 in order of price or title. `price` and `-price` leave out what has no price.
+    /// `relevance` if there are words, else `newest`. By relevance come the words whole in the title, then as beginnings in
+    /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. A search puts its
+    /// newest 10,000 matches in order of price or title. `price` and `-price` leave out what has no price.
     #[garde(skip)]
     pub sort: Option<Sort>,
     /// The language that titles are sorted in; other languages than French are sorted as English.
@@ -113,7 +114,6 @@ fn language(tag: &String, (): &()) -> garde::Result {
 
 /// A page of products.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "the page is put together from ready JSON; this describes it")]
 pub struct ProductPage {
     /// The products.
     items: Vec<Value>,
@@ -166,7 +166,9 @@ pub async fn list(ctx: Ctx, caller: Caller, ValidQuery(query): ValidQuery<ListQu
     let with_facets = query.facets && after.is_none();
     let limit = paging.limit();
     // Words that have neither a letter nor a digit are found nowhere.
-    let Some(filter) = query.filter(status) else { return answer(Page { items: vec![], next_cursor: None }, None) };
+    let Some(filter) = query.filter(status) else {
+        return answer(Page { items: vec![], next_cursor: None }, None);
+    };
     let conn = ctx.conn().await?;
     let hits = list::page(&conn, &filter, order, after.as_ref(), limit + 1).await?;
     let page = Page::new(hits, limit, |hit| hit.place.clone())?;
@@ -208,7 +210,7 @@ impl ListQuery {
     /// None when nothing can match.
     fn filter(&self, status: StatusFilter) -> Option<Filter> {
         let words = match self.words() {
-            Some(text) => Some(rules::search_query(text)?),
+            Some(text) => Some(rules::words(text)?),
             None => None,
         };
         let mut facets = Vec::new();

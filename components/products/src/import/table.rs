@@ -205,7 +205,11 @@ impl Rows {
             "active" => Status::Active,
             "archived" => Status::Archived,
             _ => {
-                errors.push(LineError::at(row.line, "status".into(), "is not draft, active or archived".into()));
+                errors.push(LineError::at(
+                    row.line,
+                    "status".into(),
+                    "is not draft, active or archived".into(),
+                ));
                 Status::Draft
             }
         };

@@ -1,15 +1,19 @@
 //! Finding products: filters, search, sorting, pages and facets, each as one statement.
 //!
-//! No list costs more the more products there are. Where the order is not that of an index, only so many candidates are
-//! put in order, the newest first: [`MAX_RANKED`] for relevance, [`MAX_SORTED`] for prices and titles of a search. Which
+//! No list costs more the more products there are. A search ranks by where its words are (see [`rules::tiers`]), so that
+//! each rank is a walk of the index, newest first, and a page of it a few steps of that walk; bm25 would have to visit
+//! every match. Where the order is not that of an index, only the newest [`MAX_SORTED`] matches are put in order. Which
 //! way a list is walked follows from how many products a filter leaves, counted up to [`FEW`].
+//!
+//! The search index and the facets know what is published (a rowid above zero, `published = 1`), and the index
+//! `product_in_short` has what lists filter by, so most lists do not read the rows of products at all.
 
+use crate::model::Status;
+use crate::rules;
 use serde::{Deserialize, Serialize};
 use souk_kit::{Conn, DbError, params};
 use spin_sdk::sqlite::Value;
 
-/// Matches of a search that are put in order of relevance.
-pub const MAX_RANKED: u32 = 1000;
 /// Matches of a search that are put in order of price or title, and matches that facets are counted over.
 pub const MAX_SORTED: u32 = 10_000;
 /// So few products are read and sorted sooner than an index of all is walked for them.
@@ -19,9 +23,9 @@ const FEW: i64 = 2000;
 #[derive(Debug, Default)]
 pub struct Filter {
     /// Where they stand; every status when none is given.
-    pub status: Option<crate::model::Status>,
-    /// Words, as an FTS5 query.
-    pub words: Option<String>,
+    pub status: Option<Status>,
+    /// Words that they have.
+    pub words: Option<Vec<String>>,
     /// Facets that they have, each a kind and a value.
     pub facets: Vec<(&'static str, String)>,
     /// A variant costs at least this.
@@ -61,7 +65,7 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Key {
-    /// A number, a price, a rank.
+    /// A product's number, a price, a rank.
     Number(i64),
     /// A title.
     Text(String),
@@ -93,106 +97,21 @@ impl Order {
     /// What it sorts by, and which way.
     const fn key(self) -> (&'static str, &'static str) {
         match self {
-            // Below zero is better; whole numbers survive the cursor unchanged.
-            Self::Relevance => ("CAST(bm25(product_text, 10.0, 4.0, 1.0) * 1000000 AS INTEGER)", "ASC"),
-            Self::Newest => ("p.number", "DESC"),
+            Self::Relevance | Self::Newest => ("0", "DESC"),
             Self::Price => ("p.price_min", "ASC"),
             Self::PriceDown => ("p.price_min", "DESC"),
             Self::TitleEn => ("p.title_en", "ASC"),
             Self::TitleFr => ("p.title_fr", "ASC"),
         }
     }
-}
 
-/// Conditions and their parameters.
-#[derive(Default)]
-struct Where {
-    conditions: Vec<String>,
-    parameters: Vec<Value>,
-}
-
-impl Where {
-    fn parameter(&mut self, value: impl Into<Value>) -> usize {
-        self.parameters.push(value.into());
-        self.parameters.len()
-    }
-
-    fn text(&self) -> String {
-        match self.conditions.as_slice() {
-            [] => "true".into(),
-            conditions => conditions.join(" AND "),
-        }
-    }
-
-    /// Whether a facet row is one of products with this status.
-    fn published(filter: &Filter) -> &'static str {
-        match filter.status {
-            Some(crate::model::Status::Active) => "f.published = 1",
-            Some(_) => "f.published = 0",
-            None => "f.published IN (0, 1)",
-        }
-    }
-
-    fn facet(&mut self, filter: &Filter, (kind, value): &(&'static str, String)) -> String {
-        let value = self.parameter(value.as_str());
-        format!("{} AND f.kind = '{kind}' AND f.value = ?{value}", Self::published(filter))
-    }
-
-    /// What the product's own row must be.
-    fn product(&mut self, filter: &Filter, order: Order) {
-        if let Some(status) = filter.status {
-            self.conditions.push(format!("p.status = '{}'", status.name()));
-        }
-        if let Some(minimum) = filter.min_price {
-            let minimum = self.parameter(minimum);
-            self.conditions.push(format!("p.price_max >= ?{minimum}"));
-        }
-        if let Some(maximum) = filter.max_price {
-            let maximum = self.parameter(maximum);
-            self.conditions.push(format!("p.price_min <= ?{maximum}"));
-        }
-        if let Some(currency) = &filter.currency {
-            let currency = self.parameter(currency.as_str());
-            self.conditions.push(format!("p.currency = ?{currency}"));
-        }
-        if let Some(available) = filter.available {
-            self.conditions.push(format!("p.available = {}", i32::from(available)));
-        }
-        if matches!(order, Order::Price | Order::PriceDown) {
-            self.conditions.push("p.price_min IS NOT NULL".into());
-        }
-    }
-
-    /// Which facets the product must have, but for the one that is walked.
-    fn facets(&mut self, filter: &Filter, walked: Option<usize>) {
-        for (index, facet) in filter.facets.iter().enumerate() {
-            if Some(index) != walked {
-                let facet = self.facet(filter, facet);
-                self.conditions
-                    .push(format!("EXISTS (SELECT 1 FROM facet f WHERE {facet} AND f.product = p.number)"));
-            }
-        }
-    }
-
-    /// Where the page begins.
-    fn after(&mut self, after: Option<&Place>, key: &str, direction: &str) {
-        let Some(Place(_, place, number)) = after else { return };
-        let sign = if direction == "ASC" { ">" } else { "<" };
-        let number = self.parameter(*number);
-        if key == "p.number" {
-            self.conditions.push(format!("p.number < ?{number}"));
-            return;
-        }
-        let place = match place {
-            Key::Number(number) => self.parameter(*number),
-            Key::Text(text) => self.parameter(text.as_str()),
-        };
-        // A row value: SQLite walks the index from there.
-        self.conditions.push(format!("({key}, p.number) {sign} (?{place}, ?{number})"));
+    const fn is_by_title(self) -> bool {
+        matches!(self, Self::TitleEn | Self::TitleFr)
     }
 }
 
 /// What a list walks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Walk {
     /// The matches of the search, newest first.
     Words,
@@ -200,6 +119,127 @@ enum Walk {
     Facet(usize),
     /// The products in the list's own order.
     All,
+}
+
+/// Parameters, numbered as they come.
+#[derive(Default)]
+struct Parameters(Vec<Value>);
+
+impl Parameters {
+    fn add(&mut self, value: impl Into<Value>) -> String {
+        self.0.push(value.into());
+        format!("?{}", self.0.len())
+    }
+
+    fn key(&mut self, key: &Key) -> String {
+        match key {
+            Key::Number(number) => self.add(*number),
+            Key::Text(text) => self.add(text.as_str()),
+        }
+    }
+}
+
+/// A question, in parts.
+struct Question {
+    from: String,
+    /// The product's number.
+    number: &'static str,
+    /// The order that it is walked in.
+    newest: String,
+    conditions: Vec<String>,
+}
+
+impl Question {
+    /// The products that `filter` leaves. `words` is the FTS5 query, if words are walked.
+    fn new(
+        filter: &Filter,
+        order: Order,
+        walk: Walk,
+        words: Option<&str>,
+        parameters: &mut Parameters,
+    ) -> Self {
+        let (from, number) = match (walk, filter.status) {
+            (Walk::Words, Some(Status::Active)) => ("product_text", "product_text.rowid"),
+            (Walk::Words, Some(_)) => ("product_text", "-product_text.rowid"),
+            (Walk::Words, None) => ("product_text", "abs(product_text.rowid)"),
+            (Walk::Facet(_), _) => ("facet f", "f.product"),
+            (Walk::All, _) => ("product p", "p.number"),
+        };
+        let (from, newest) = (from.to_owned(), format!("{number} DESC"));
+        let mut question = Self { from, number, newest, conditions: Vec::new() };
+        match walk {
+            Walk::Words => question.walk_words(filter, words.unwrap_or_default(), parameters),
+            Walk::Facet(index) => question.conditions.push(facet(filter, index, parameters)),
+            Walk::All => {}
+        }
+        question.product(filter, order, walk, parameters);
+        for index in (0..filter.facets.len()).filter(|index| walk != Walk::Facet(*index)) {
+            let facet = facet(filter, index, parameters);
+            let number = question.number;
+            let has = format!("EXISTS (SELECT 1 FROM facet f WHERE {facet} AND f.product = {number})");
+            question.conditions.push(has);
+        }
+        question
+    }
+
+    fn walk_words(&mut self, filter: &Filter, words: &str, parameters: &mut Parameters) {
+        self.conditions.push(format!("product_text MATCH {}", parameters.add(words)));
+        match filter.status {
+            Some(Status::Active) => self.conditions.push("product_text.rowid > 0".into()),
+            Some(_) => self.conditions.push("product_text.rowid < 0".into()),
+            None => {}
+        }
+    }
+
+    /// What the product's own row must be; it is joined only for that.
+    fn product(&mut self, filter: &Filter, order: Order, walk: Walk, parameters: &mut Parameters) {
+        let mut conditions = Vec::new();
+        // Words and facets of published products are walked apart from the others.
+        let status = filter.status.filter(|status| walk == Walk::All || *status != Status::Active);
+        conditions.extend(status.map(|status| format!("p.status = '{}'", status.name())));
+        conditions.extend(filter.min_price.map(|least| format!("p.price_max >= {}", parameters.add(least))));
+        conditions.extend(filter.max_price.map(|most| format!("p.price_min <= {}", parameters.add(most))));
+        let currency = filter.currency.as_deref();
+        conditions.extend(currency.map(|code| format!("p.currency = {}", parameters.add(code))));
+        conditions.extend(filter.available.map(|yes| format!("p.available = {}", i32::from(yes))));
+        if matches!(order, Order::Price | Order::PriceDown) {
+            conditions.push("p.price_min IS NOT NULL".into());
+        }
+        if walk != Walk::All && (!conditions.is_empty() || order.is_by_title()) {
+            let short = status.is_none() && !order.is_by_title();
+            let index = if short { "INDEXED BY product_in_short" } else { "" };
+            // CROSS JOIN keeps the order of tables that is written here.
+            self.from += &format!(" CROSS JOIN product p {index} ON p.number = {}", self.number);
+        }
+        self.conditions.extend(conditions);
+    }
+
+    fn conditions(&self) -> String {
+        match self.conditions.as_slice() {
+            [] => "true".into(),
+            conditions => conditions.join(" AND "),
+        }
+    }
+
+    /// `SELECT` of the number and `key`, in the order `order`.
+    fn select(&self, key: &str, order: &str, limit: u32) -> String {
+        let Self { from, number, .. } = self;
+        let conditions = self.conditions();
+        format!(
+            "SELECT {number} AS number, {key} AS key FROM {from} WHERE {conditions} ORDER BY {order} LIMIT {limit}"
+        )
+    }
+}
+
+/// That a row of `facet f` is the filter's facet of this index.
+fn facet(filter: &Filter, index: usize, parameters: &mut Parameters) -> String {
+    let published = match filter.status {
+        Some(Status::Active) => "f.published = 1",
+        Some(_) => "f.published = 0",
+        None => "f.published IN (0, 1)",
+    };
+    let (kind, value) = &filter.facets[index];
+    format!("{published} AND f.kind = '{kind}' AND f.value = {}", parameters.add(value.as_str()))
 }
 
 /// A page of a list: up to `limit` products after the place `after`.
@@ -211,17 +251,21 @@ pub async fn page(
     limit: u32,
 ) -> Result<Vec<Hit>, DbError> {
     let walk = walk(conn, filter, order).await?;
-    let (sql, parameters) = match (&walk, order) {
-        (Walk::Words, Order::Newest) | (Walk::All, _) | (Walk::Facet(_), _) => {
-            straight(filter, order, after, &walk, limit)
-        }
-        (Walk::Words, _) => among_newest(filter, order, after, limit),
+    let mut parameters = Parameters::default();
+    let hits = match (order, walk) {
+        (Order::Relevance, _) => ranked(filter, after, limit, &mut parameters),
+        (Order::Newest, _) | (_, Walk::All) => walked(filter, order, walk, after, limit, &mut parameters),
+        _ => sorted(filter, order, walk, after, limit, &mut parameters),
     };
-    conn.all(&sql, parameters, |row| {
-        let key = match order {
-            Order::TitleEn | Order::TitleFr => Key::Text(row.get("key")?),
-            _ => Key::Number(row.get("key")?),
-        };
+    let (_, direction) = order.key();
+    let ranks = if order == Order::Relevance { "ASC" } else { direction };
+    let sql = format!(
+        "SELECT hit.number, hit.key, d.summary FROM ({hits}) hit
+           CROSS JOIN product_document d ON d.product = hit.number
+          ORDER BY hit.key {ranks}, hit.number {direction}"
+    );
+    conn.all(&sql, parameters.0, |row| {
+        let key = if order.is_by_title() { Key::Text(row.get("key")?) } else { Key::Number(row.get("key")?) };
         Ok(Hit { place: Place(order, key, row.get("number")?), summary: row.get("summary")? })
     })
     .await
@@ -229,141 +273,127 @@ pub async fn page(
 
 /// The rarest facet if it leaves few products, or if newest first is wanted anyway; else the order's own index.
 async fn walk(conn: &Conn, filter: &Filter, order: Order) -> Result<Walk, DbError> {
-    if filter.words.is_some() {
-        return Ok(Walk::Words);
-    }
-    match filter.facets.len() {
-        0 => return Ok(Walk::All),
-        1 if order == Order::Newest => return Ok(Walk::Facet(0)),
+    match (&filter.words, filter.facets.len()) {
+        (Some(_), _) => return Ok(Walk::Words),
+        (None, 0) => return Ok(Walk::All),
+        (None, 1) if order == Order::Newest => return Ok(Walk::Facet(0)),
         _ => {}
     }
-    let mut conditions = Where::default();
-    let counts: Vec<String> = (0..)
-        .zip(&filter.facets)
-        .map(|(index, facet)| {
-            let facet = conditions.facet(filter, facet);
+    let mut parameters = Parameters::default();
+    let counts: Vec<String> = (0..filter.facets.len())
+        .map(|index| {
+            let facet = facet(filter, index, &mut parameters);
             let some = format!("SELECT 1 FROM facet f WHERE {facet} LIMIT {FEW}");
             format!("SELECT {index} AS facet, (SELECT count(*) FROM ({some})) AS products")
         })
         .collect();
     let sql = format!("{} ORDER BY products LIMIT 1", counts.join(" UNION ALL "));
-    let rarest =
-        conn.one(&sql, conditions.parameters, |row| Ok((row.get::<u32>("facet")?, row.get("products")?))).await?;
+    let rarest = conn
+        .one(&sql, parameters.0, |row| Ok((row.get::<u32>("facet")?, row.get::<i64>("products")?)))
+        .await?;
     Ok(match rarest {
-        Some((facet, products)) if products < FEW || order == Order::Newest => {
-            Walk::Facet(facet as usize)
-        }
+        Some((facet, products)) if products < FEW || order == Order::Newest => Walk::Facet(facet as usize),
         _ => Walk::All,
     })
 }
 
-/// A list that SQLite walks in its order, or whose few rows it sorts.
-fn straight(
-    filter: &Filter,
-    order: Order,
-    after: Option<&Place>,
-    walk: &Walk,
-    limit: u32,
-) -> (String, Vec<Value>) {
-    let mut conditions = Where::default();
-    let (key, direction) = order.key();
-    // CROSS JOIN keeps the order of tables that is written here.
-    let (from, number) = match walk {
-        Walk::Words => {
-            let words = conditions.parameter(filter.words.clone().unwrap_or_default());
-            conditions.conditions.push(format!("product_text MATCH ?{words}"));
-            ("product_text CROSS JOIN product p ON p.number = product_text.rowid", "product_text.rowid")
-        }
-        Walk::Facet(index) => {
-            let facet = conditions.facet(filter, &filter.facets[*index]);
-            conditions.conditions.push(facet);
-            ("facet f CROSS JOIN product p ON p.number = f.product", "f.product")
-        }
-        Walk::All => ("product p", "p.number"),
+/// Best match first: one rank after the other, each newest first. SQLite goes to the next only when it must.
+fn ranked(filter: &Filter, after: Option<&Place>, limit: u32, parameters: &mut Parameters) -> String {
+    let words = filter.words.as_deref().unwrap_or_default();
+    let begun = match after {
+        Some(Place(_, Key::Number(rank), number)) => Some((*rank, *number)),
+        _ => None,
     };
-    let walked = if let Walk::Facet(index) = walk { Some(*index) } else { None };
-    conditions.product(filter, order);
-    conditions.facets(filter, walked);
-    conditions.after(after, key, direction);
-    // Newest first is the walk's own order, if it is said of the table that is walked.
-    let (sorted, page) = match order {
-        Order::Newest => (format!("{number} DESC"), conditions.text().replace("p.number <", &format!("{number} <"))),
-        _ => (format!("{key} {direction}, p.number {direction}"), conditions.text()),
-    };
-    let sql = format!(
-        "SELECT hit.number, hit.key, d.summary
-           FROM (SELECT p.number, {key} AS key FROM {from} WHERE {page} ORDER BY {sorted} LIMIT {limit}) hit
-           CROSS JOIN product_document d ON d.product = hit.number
-          ORDER BY hit.key {direction}, hit.number {direction}"
-    );
-    (sql, conditions.parameters)
-}
-
-/// A list of a search's newest matches, put in an order that no index has.
-fn among_newest(
-    filter: &Filter,
-    order: Order,
-    after: Option<&Place>,
-    limit: u32,
-) -> (String, Vec<Value>) {
-    let mut conditions = Where::default();
-    let (key, direction) = order.key();
-    let most = if order == Order::Relevance { MAX_RANKED } else { MAX_SORTED };
-    let matching = matching(&mut conditions, filter, order, key, most);
-    let mut place = Where { conditions: Vec::new(), parameters: conditions.parameters };
-    // Of two that are equally good the newer comes first.
-    let (newer, sign) = ("DESC", if direction == "ASC" { ">" } else { "<" });
-    if let Some(Place(_, at, number)) = after {
-        let number = place.parameter(*number);
-        let at = match at {
-            Key::Number(number) => place.parameter(*number),
-            Key::Text(text) => place.parameter(text.as_str()),
-        };
-        place.conditions.push(format!("(key {sign} ?{at} OR key = ?{at} AND number < ?{number})"));
+    let mut ranks = Vec::new();
+    for (rank, query) in (0_i64..).zip(rules::tiers(words)) {
+        if begun.is_some_and(|(begun, _)| rank < begun) {
+            continue;
+        }
+        let mut question = Question::new(filter, Order::Relevance, Walk::Words, Some(&query), parameters);
+        if let Some((_, number)) = begun.filter(|(begun, _)| *begun == rank) {
+            question.conditions.push(format!("{} < {}", question.number, parameters.add(number)));
+        }
+        ranks
+            .push(format!("SELECT * FROM ({})", question.select(&rank.to_string(), &question.newest, limit)));
     }
-    let sql = format!(
-        "SELECT hit.number, hit.key, d.summary
-           FROM (SELECT number, key FROM ({matching}) WHERE {}
-                  ORDER BY key {direction}, number {newer} LIMIT {limit}) hit
-           CROSS JOIN product_document d ON d.product = hit.number
-          ORDER BY hit.key {direction}, hit.number {newer}",
-        place.text()
-    );
-    (sql, place.parameters)
+    match ranks.is_empty() {
+        // A forged place, after all ranks.
+        true => "SELECT 0 AS number, 0 AS key WHERE false".into(),
+        false => format!("{} LIMIT {limit}", ranks.join(" UNION ALL ")),
+    }
 }
 
-/// The newest `most` matches, each with `key`.
-fn matching(conditions: &mut Where, filter: &Filter, order: Order, key: &str, most: u32) -> String {
-    let (from, number) = match &filter.words {
-        Some(words) => {
-            let words = conditions.parameter(words.as_str());
-            conditions.conditions.push(format!("product_text MATCH ?{words}"));
-            ("product_text CROSS JOIN product p ON p.number = product_text.rowid", "product_text.rowid")
+/// A list in the order that it is walked in.
+fn walked(
+    filter: &Filter,
+    order: Order,
+    walk: Walk,
+    after: Option<&Place>,
+    limit: u32,
+    parameters: &mut Parameters,
+) -> String {
+    let words = filter.words.as_deref().map(rules::everywhere);
+    let mut question = Question::new(filter, order, walk, words.as_deref(), parameters);
+    let number = question.number;
+    if order == Order::Newest {
+        if let Some(Place(_, _, last)) = after {
+            question.conditions.push(format!("{number} < {}", parameters.add(*last)));
         }
-        None => ("product p", "p.number"),
+        return question.select("0", &question.newest, limit);
+    }
+    let (key, direction) = order.key();
+    if let Some(Place(_, at, last)) = after {
+        let sign = if direction == "ASC" { ">" } else { "<" };
+        // A row value: SQLite walks the index from there.
+        let (at, last) = (parameters.key(at), parameters.add(*last));
+        question.conditions.push(format!("({key}, p.number) {sign} ({at}, {last})"));
+    }
+    question.select(key, &format!("{key} {direction}, p.number {direction}"), limit)
+}
+
+/// The newest matches, put in an order that they are not walked in.
+fn sorted(
+    filter: &Filter,
+    order: Order,
+    walk: Walk,
+    after: Option<&Place>,
+    limit: u32,
+    parameters: &mut Parameters,
+) -> String {
+    let words = filter.words.as_deref().map(rules::everywhere);
+    let question = Question::new(filter, order, walk, words.as_deref(), parameters);
+    let (key, direction) = order.key();
+    let matches = question.select(key, &question.newest, MAX_SORTED);
+    let begun = match after {
+        Some(Place(_, at, last)) => {
+            let sign = if direction == "ASC" { ">" } else { "<" };
+            format!("(key, number) {sign} ({}, {})", parameters.key(at), parameters.add(*last))
+        }
+        None => "true".into(),
     };
-    conditions.product(filter, order);
-    conditions.facets(filter, None);
     format!(
-        "SELECT {number} AS number, {key} AS key FROM {from} WHERE {} ORDER BY {number} DESC LIMIT {most}",
-        conditions.text()
+        "SELECT number, key FROM ({matches}) WHERE {begun}
+          ORDER BY key {direction}, number {direction} LIMIT {limit}"
     )
 }
 
 /// How often each category, brand and tag is among the newest [`MAX_SORTED`] matches; the 50 most frequent of each.
 pub async fn facets(conn: &Conn, filter: &Filter) -> Result<Vec<Count>, DbError> {
-    let mut conditions = Where::default();
-    let matching = matching(&mut conditions, filter, Order::Newest, "0", MAX_SORTED);
+    let walk = walk(conn, filter, Order::Newest).await?;
+    let mut parameters = Parameters::default();
+    let words = filter.words.as_deref().map(rules::everywhere);
+    let question = Question::new(filter, Order::Newest, walk, words.as_deref(), &mut parameters);
+    let matches = question.select("0", &question.newest, MAX_SORTED);
     let sql = format!(
         "WITH counted AS (
            SELECT f.kind, f.value, count(*) AS products
-             FROM ({matching}) m CROSS JOIN facet f INDEXED BY facet_by_product ON f.product = m.number
+             FROM ({matches}) m CROSS JOIN facet f INDEXED BY facet_by_product ON f.product = m.number
             WHERE f.kind IN ('category', 'brand', 'tag') GROUP BY f.kind, f.value),
          placed AS (
            SELECT *, row_number() OVER (PARTITION BY kind ORDER BY products DESC, value) AS place FROM counted)
          SELECT kind, value, products FROM placed WHERE place <= 50 ORDER BY kind, place"
     );
-    conn.all(&sql, conditions.parameters, |row| {
+    conn.all(&sql, parameters.0, |row| {
         Ok(Count { kind: row.get("kind")?, value: row.get("value")?, count: row.get("products")? })
     })
     .await

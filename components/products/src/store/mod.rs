@@ -1,6 +1,7 @@
 //! The catalogue's SQL.
 
 pub mod category;
+pub mod image;
 pub mod job;
 pub mod list;
 pub mod write;
@@ -44,8 +45,7 @@ pub async fn ready(conn: &Conn, key: &str, unpublished: bool) -> Result<Option<R
               WHERE slug = ?1 AND (status = 'active' OR ?2)"
         }
     };
-    let read =
-        |row: Row<'_>| Ok(Ready { document: row.get("document")?, version: row.get("version")? });
+    let read = |row: Row<'_>| Ok(Ready { document: row.get("document")?, version: row.get("version")? });
     conn.one(sql, params![key, i64::from(unpublished)], read).await
 }
 
@@ -107,4 +107,17 @@ pub async fn next_number(conn: &Conn) -> Result<i64, DbError> {
         .one("SELECT coalesce(max(number), 0) + 1 AS next FROM product", vec![], |row| row.get("next"))
         .await?;
     next.ok_or_else(|| DbError::Column("max(number) gave no row".into()))
+}
+
+/// The languages of titles and descriptions and the names of options, each with `title`, `description` or `option`.
+pub async fn languages_and_options(conn: &Conn) -> Result<Vec<(String, String)>, DbError> {
+    conn.all(
+        "SELECT DISTINCT 'title' AS kind, key AS name FROM product_document, json_each(document, '$.title')
+         UNION SELECT DISTINCT 'description', key FROM product_document, json_each(document, '$.description')
+         UNION SELECT DISTINCT 'option', value FROM product_document, json_each(document, '$.options')
+         ORDER BY kind, name",
+        vec![],
+        |row| Ok((row.get("kind")?, row.get("name")?)),
+    )
+    .await
 }

@@ -3,7 +3,7 @@
 //! The rows of each table go to SQLite as one JSON parameter. Every call to the database leaves the component, and with
 //! libSQL it crosses the network.
 
-use crate::model::{Product, Texts};
+use crate::model::{Product, Status, Texts};
 use crate::rules::{sort_key, with_ancestors};
 use crate::store::category::Tree;
 use serde_json::{Value, json};
@@ -56,7 +56,8 @@ async fn write_products(tx: &Tx, entries: &[Entry]) -> Result<(), DbError> {
             deleted.then(|| product.updated_at.as_millis()),
         ])
     });
-    let sql = "INSERT INTO product (number, id, slug, status, version, currency, price_min, price_max, available,
+    let sql =
+        "INSERT INTO product (number, id, slug, status, version, currency, price_min, price_max, available,
                                     title_en, title_fr, created_at, updated_at, deleted_at)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
@@ -92,7 +93,9 @@ pub async fn write_index(tx: &Tx, tree: &Tree, known: &[i64], entries: &[Entry])
     let forgotten = [
         "DELETE FROM product_category WHERE product IN (SELECT value FROM json_each(?1))",
         "DELETE FROM facet WHERE product IN (SELECT value FROM json_each(?1))",
-        "DELETE FROM product_text WHERE rowid IN (SELECT value FROM json_each(?1))",
+        // What is not published has its number below zero there.
+        "DELETE FROM product_text
+          WHERE rowid IN (SELECT value FROM json_each(?1) UNION ALL SELECT -value FROM json_each(?1))",
     ];
     for sql in forgotten {
         forget(tx, sql, known).await?;
@@ -134,15 +137,20 @@ impl Index {
             index.categories.extend(categories.map(|category| json!([number, category])));
             index.facets.extend(facets(tree, entry));
             let (title, description) = (joined(&product.title), joined(&product.description));
-            index.texts.push(json!([number, title, labels(tree, product), description]));
+            let row = if is_published(product) { *number } else { -number };
+            index.texts.push(json!([row, title, labels(tree, product), description]));
         }
         index
     }
 }
 
+fn is_published(product: &Product) -> bool {
+    product.status == Status::Active
+}
+
 fn facets(tree: &Tree, entry: &Entry) -> Vec<Value> {
     let product = &entry.product;
-    let published = product.status == crate::model::Status::Active;
+    let published = is_published(product);
     let row = |kind: &str, value: &str| json!([published, kind, value, entry.number]);
     let slugs = product.categories.iter().map(String::as_str);
     let mut rows: Vec<_> =
