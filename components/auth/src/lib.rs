@@ -17,8 +17,7 @@ mod store;
 mod token;
 
 use serde::Deserialize;
-use souk_kit::{Ctx, Database, Event, Result, Service, Tx, serve};
-use spin_sdk::http::{IntoResponse, Request};
+use souk_kit::{Ctx, Database, Event, Result, Service, Tx};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,9 +36,10 @@ pub static SERVICE: Service = Service {
     ..Service::BASE
 };
 
+#[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    serve(&SERVICE, request).await
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    souk_kit::serve(&SERVICE, request).await
 }
 
 fn routes() -> OpenApiRouter {

@@ -17,8 +17,7 @@ mod token;
 
 use axum::middleware;
 use axum::routing::get;
-use souk_kit::{Database, Service, serve};
-use spin_sdk::http::{IntoResponse, Request};
+use souk_kit::{Database, Service};
 use utoipa_axum::router::OpenApiRouter;
 
 /// The service.
@@ -33,9 +32,10 @@ pub static SERVICE: Service = Service {
     ..Service::BASE
 };
 
+#[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    serve(&SERVICE, request).await
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    souk_kit::serve(&SERVICE, request).await
 }
 
 fn routes() -> OpenApiRouter {

@@ -21,8 +21,7 @@ mod search;
 mod sheet;
 mod store;
 
-use souk_kit::{Database, Service, serve};
-use spin_sdk::http::{IntoResponse, Request};
+use souk_kit::{Database, Service};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,9 +39,10 @@ pub static SERVICE: Service = Service {
     ..Service::BASE
 };
 
+#[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    serve(&SERVICE, request).await
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    souk_kit::serve(&SERVICE, request).await
 }
 
 fn routes() -> OpenApiRouter {

@@ -14,8 +14,7 @@ mod problem;
 mod rules;
 mod store;
 
-use souk_kit::{Database, Service, Subscription, serve};
-use spin_sdk::http::{IntoResponse, Request};
+use souk_kit::{Database, Service, Subscription};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,9 +37,10 @@ pub static SERVICE: Service = Service {
     ..Service::BASE
 };
 
+#[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    serve(&SERVICE, request).await
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    souk_kit::serve(&SERVICE, request).await
 }
 
 fn routes() -> OpenApiRouter {
