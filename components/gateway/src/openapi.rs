@@ -103,14 +103,17 @@ fn keep_apart(service: &str, document: Value, taken: &Map<String, Value>) -> Val
     document
 }
 
+/// `get_users_me`: what is unique about an operation, as a name in any language.
+fn operation_id(operation: &Operation) -> String {
+    let words = operation.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let method = operation.method.as_str().to_lowercase();
+    std::iter::once(method.as_str()).chain(words).collect::<Vec<_>>().join("_")
+}
+
 /// An operation as clients see it: with what it needs, and with the refusals that the gateway adds.
 fn describe(operation: &Operation, described: &Value) -> Value {
     let mut described = described.clone();
-    let own_id = described["operationId"].as_str().unwrap_or_default();
-    described["operationId"] = json!(format!(
-        "{}_{own_id}",
-        operation.path.trim_start_matches(['/', '.']).split('/').next().unwrap_or_default().replace('-', "_")
-    ));
+    described["operationId"] = json!(operation_id(operation));
     described["tags"] = json!([operation.service]);
     let problem = |about: &str| {
         let schema = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
@@ -165,6 +168,6 @@ mod tests {
             access::OPERATIONS.iter().find(|it| it.needs == Needs::Scope(scope::USERS_READ)).unwrap();
         let described = describe(operation, &json!({"operationId": "list", "responses": {"200": {}}}));
         assert_eq!(described["security"], json!([{"bearer": ["users:read"]}]));
-        assert!(described["responses"]["401"].is_object() && described["operationId"] == "users_list");
+        assert!(described["responses"]["401"].is_object() && described["operationId"] == "get_users");
     }
 }
