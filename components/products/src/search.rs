@@ -51,11 +51,13 @@ pub struct ListQuery {
     pub available: Option<bool>,
     /// Where they stand: `active` if absent; others only for those who may change products.
     #[garde(skip)]
+    #[param(inline)]
     pub status: Option<StatusFilter>,
     /// `relevance` if there are words, else `newest`. By relevance come the words whole in the title, then as beginnings in
     /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. A search puts its
     /// newest 10,000 matches in order of price or title. `price` and `-price` leave out what has no price.
     #[garde(skip)]
+    #[param(inline)]
     pub sort: Option<Sort>,
     /// The language that titles are sorted in; other languages than French are sorted as English.
     #[garde(inner(custom(language)))]
