@@ -7,6 +7,8 @@ CREATE TABLE category (
   -- Names by language.
   name TEXT NOT NULL CHECK (json_valid(name)),
   parent INTEGER REFERENCES category (number) CHECK (parent <> number),
+  -- Published products in it and below; the triggers on facet keep it.
+  product_count INTEGER NOT NULL DEFAULT 0 CHECK (product_count >= 0),
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
@@ -74,10 +76,22 @@ CREATE TABLE facet (
   kind TEXT NOT NULL CHECK (kind IN ('category', 'brand', 'tag', 'option')),
   value TEXT NOT NULL,
   product INTEGER NOT NULL REFERENCES product (number),
+  -- The product's lowest.
+  price INTEGER,
   PRIMARY KEY (published, kind, value, product)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX facet_by_product ON facet (product, kind);
+-- A category from the cheapest to the dearest.
+CREATE INDEX facet_by_price ON facet (published, kind, value, price, product) WHERE kind = 'category';
+
+CREATE TRIGGER facet_counted AFTER INSERT ON facet WHEN new.kind = 'category' AND new.published = 1 BEGIN
+  UPDATE category SET product_count = product_count + 1 WHERE slug = new.value;
+END;
+
+CREATE TRIGGER facet_uncounted AFTER DELETE ON facet WHEN old.kind = 'category' AND old.published = 1 BEGIN
+  UPDATE category SET product_count = product_count - 1 WHERE slug = old.value;
+END;
 
 -- The words of titles; of brands, tags, SKUs and category names; of descriptions. Its rowid is the product's number, below
 -- zero while the product is not published: so a search of what everybody may see asks no other table.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bad_input;
+mod catalogue;
 mod crash;
 mod documents;
 mod edge;

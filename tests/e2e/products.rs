@@ -1,6 +1,7 @@
-//! The catalogue: adding, changing, removing, searching.
+//! The catalogue: adding, changing, removing, searching, categories, images, import and export.
 
-use souk_tests::{Suite, lamp};
+use serde_json::{Value, json};
+use souk_tests::{Answer, Person, Product, Suite, lamp, unique};
 
 #[tokio::test]
 async fn a_person_finds_a_product_that_a_merchant_added() {
@@ -9,4 +10,242 @@ async fn a_person_finds_a_product_that_a_merchant_added() {
     let ana = shop.sign_up("ana").await;
     ana.searches(lamp.slug()).await.finds(&lamp);
     ana.reads(&lamp).await.is(200).accept();
+    let by_slug = shop.stranger().get(format!("/api/v1/products/{}", lamp.slug())).await.is(200);
+    assert_eq!(by_slug.json(), &lamp.json);
+}
+
+#[tokio::test]
+async fn only_a_merchant_changes_the_catalogue() {
+    let shop = Suite::start().await;
+    let lamp = shop.merchant().await.adds_product(lamp()).await;
+    let (ana, stranger) = (shop.sign_up("ana").await, shop.stranger());
+    ana.changes(&lamp, &json!({"brand": "Ana"})).await.is_refused(403, "forbidden");
+    ana.removes(&lamp).await.is_refused(403, "forbidden");
+    ana.lists_products(&[("status", "draft")]).await.is_refused(403, "forbidden");
+    stranger.removes(&lamp).await.is_refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_draft_is_seen_only_by_those_who_may_change_it() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let mut draft = lamp();
+    draft["status"] = "draft".into();
+    let draft = merchant.adds_product(draft).await;
+    let ana = shop.sign_up("ana").await;
+    ana.reads(&draft).await.is_refused(404, "not-found");
+    ana.searches(draft.slug()).await.does_not_find(&draft);
+    merchant.reads(&draft).await.is(200).accept();
+    merchant.lists_products(&[("q", draft.slug()), ("status", "draft")]).await.finds(&draft);
+    merchant.changes(&draft, &json!({"status": "active"})).await.is(200).accept();
+    ana.searches(draft.slug()).await.finds(&draft);
+}
+
+#[tokio::test]
+async fn a_change_of_an_old_version_is_refused() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let lamp = merchant.adds_product(lamp()).await;
+    let path = format!("/api/v1/products/{}", lamp.id());
+    let change = json!({"tags": ["new"], "brand": null});
+    let changed = merchant.patch(path.clone(), &change).if_match(&lamp.etag).await.is(200);
+    assert_eq!((&changed.json()["tags"], &changed.json()["brand"]), (&json!(["new"]), &Value::Null));
+    assert_eq!(changed.json()["variants"], lamp.json["variants"], "variants keep their ids");
+    merchant.patch(path.clone(), &change).if_match(&lamp.etag).await.is_refused(412, "precondition-failed");
+    let known = merchant.get(path).header("if-none-match", changed.etag()).await.is(304);
+    assert!(known.body.is_empty());
+}
+
+#[tokio::test]
+async fn the_same_key_adds_one_product() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let (lamp, key) = (lamp(), unique("key"));
+    let first = merchant.post("/api/v1/products", &lamp).key(&key).await.is(201);
+    let again = merchant.post("/api/v1/products", &lamp).key(&key).await.is(201);
+    assert_eq!(first.body, again.body);
+    assert_eq!(first.etag(), again.etag());
+}
+
+#[tokio::test]
+async fn a_slug_and_a_sku_are_there_once() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let first = merchant.adds_product(lamp()).await;
+    let mut second = lamp();
+    second["variants"][0]["sku"] = first.json["variants"][0]["sku"].clone();
+    merchant.tries_to_add(&second).await.is_refused(409, "sku-taken").with_field("/variants/0/sku");
+    let mut third = lamp();
+    third["slug"] = first.slug().into();
+    merchant.tries_to_add(&third).await.is_refused(409, "slug-taken").with_field("/slug");
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_product_is_told_at_once() {
+    let shop = Suite::start().await;
+    let bad = json!({
+        "slug": "Not A Slug", "title": {"english": "x", "fr": "\u{7}"}, "tags": ["a", "a"], "weight": 1,
+        "options": ["colour"],
+        "variants": [
+            {"sku": "", "options": {"colour": "Red"}, "price": {"amount": -1, "currency": "EUR"}},
+            {"sku": "b", "options": {"colour": "Red"}, "price": {"amount": 1, "currency": "USD"}},
+        ],
+    });
+    let fields = [
+        "/slug",
+        "/title/english",
+        "/title/fr",
+        "/tags/1",
+        "/weight",
+        "/variants/0/sku",
+        "/variants/0/price/amount",
+        "/variants/1/price/currency",
+        "/variants/1/options",
+    ];
+    let answer = shop.merchant().await.tries_to_add(&bad).await;
+    answer.is_refused(422, "invalid-request").with_fields(&fields);
+    let currency = json!({"slug": "a", "title": {}, "variants": [
+        {"sku": "a", "price": {"amount": 1.5, "currency": "euro"}}]});
+    let answer = shop.merchant().await.tries_to_add(&currency).await;
+    let fields = ["/title", "/variants/0/price/amount", "/variants/0/price/currency"];
+    answer.is_refused(422, "invalid-request").with_fields(&fields);
+}
+
+#[tokio::test]
+async fn a_deleted_product_can_be_restored() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let lamp = merchant.adds_product(lamp()).await;
+    merchant.removes(&lamp).await.is(204).accept();
+    merchant.removes(&lamp).await.is(204).accept();
+    let ana = shop.sign_up("ana").await;
+    ana.reads(&lamp).await.is_refused(404, "not-found");
+    ana.searches(lamp.slug()).await.does_not_find(&lamp);
+    merchant.tries_to_add(&lamp_like(&lamp)).await.is_refused(409, "slug-taken");
+    let path = format!("/api/v1/products/{}/restore", lamp.id());
+    let restored = merchant.post(path, &json!({})).await.is(200);
+    assert_eq!(restored.json()["status"], "draft");
+    assert_eq!(restored.json()["variants"], lamp.json["variants"]);
+}
+
+fn lamp_like(product: &Product) -> Value {
+    let mut other = lamp();
+    other["slug"] = product.slug().into();
+    other
+}
+
+fn found(list: &Answer) -> Vec<String> {
+    let items = list.json()["items"].as_array().expect("a list");
+    items.iter().map(|item| item["slug"].as_str().expect("a slug").to_owned()).collect()
+}
+
+/// Lamps of one brand, which nobody else sells, at these prices; each is named by its place.
+async fn sells(merchant: &Person, brand: &str, prices: &[i64]) -> Vec<String> {
+    let mut slugs = Vec::new();
+    for (place, price) in prices.iter().enumerate() {
+        let mut lamp = lamp();
+        lamp["brand"] = brand.into();
+        lamp["title"] = json!({"en": format!("Éclair number{place}")});
+        lamp["tags"] = json!([if place % 2 == 0 { "even" } else { "odd" }]);
+        lamp["variants"][0]["price"]["amount"] = (*price).into();
+        slugs.push(merchant.adds_product(lamp).await.slug().to_owned());
+    }
+    slugs
+}
+
+#[tokio::test]
+async fn a_search_minds_neither_accents_nor_case_nor_unfinished_words() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let brand = unique("brand");
+    let slugs = sells(&merchant, &brand, &[100]).await;
+    for words in ["eclair", "ÉCLAIR num", "number0 eclai", &format!("{brand} écl")] {
+        let answer = shop.stranger().lists_products(&[("q", words), ("brand", &brand)]).await;
+        assert_eq!(found(&answer), slugs, "{words}");
+    }
+    for words in ["eclair nowhere", "clair", "!?"] {
+        let answer = shop.stranger().lists_products(&[("q", words), ("brand", &brand)]).await;
+        assert_eq!(found(&answer), [""; 0], "{words}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_the_title_comes_before_what_is_in_the_description() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let (word, mut told, mut named) = (unique("word"), lamp(), lamp());
+    named["title"]["en"] = format!("The {word} lamp").into();
+    told["description"]["en"] = format!("Goes well with {word}.").into();
+    let named = merchant.adds_product(named).await;
+    let told = merchant.adds_product(told).await;
+    let answer = shop.stranger().searches(&word).await;
+    assert_eq!(found(&answer), [named.slug(), told.slug()]);
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_filtered_counted_and_read_page_by_page() {
+    let shop = Suite::start().await;
+    let brand = unique("brand");
+    let slugs = sells(&shop.merchant().await, &brand, &[300, 100, 200, 100, 500]).await;
+    let ana = shop.stranger();
+    let named = |places: &[usize]| places.iter().map(|place| slugs[*place].clone()).collect::<Vec<_>>();
+    for (query, places) in [
+        (&[("sort", "price")][..], &[1, 3, 2, 0, 4][..]),
+        (&[("sort", "-price"), ("q", "eclair")], &[4, 0, 2, 3, 1]),
+        (&[("sort", "title")], &[0, 1, 2, 3, 4]),
+        (&[], &[4, 3, 2, 1, 0]),
+        (&[("q", "eclair")], &[4, 3, 2, 1, 0]),
+        (&[("tag", "odd")], &[3, 1]),
+        (&[("min_price", "200"), ("max_price", "300"), ("currency", "EUR")], &[2, 0]),
+        (&[("currency", "USD")], &[]),
+        (&[("available", "false")], &[]),
+    ] {
+        let query: Vec<_> =
+            query.iter().copied().chain([("brand", brand.as_str()), ("limit", "2")]).collect();
+        assert_eq!(all_pages(&ana, &query).await, named(places), "{query:?}");
+    }
+    let counted = ana.lists_products(&[("brand", &brand), ("facets", "true")]).await.is(200);
+    let tags = json!([{"value": "even", "count": 3}, {"value": "odd", "count": 2}]);
+    assert_eq!(counted.json()["facets"]["tags"], tags);
+}
+
+/// Follows the cursors to the end.
+async fn all_pages(person: &Person, query: &[(&str, &str)]) -> Vec<String> {
+    let (mut slugs, mut cursor) = (Vec::new(), None::<String>);
+    for _ in 0..10 {
+        let next = cursor.as_deref().map(|cursor| ("cursor", cursor));
+        let query: Vec<_> = query.iter().copied().chain(next).collect();
+        let answer = person.lists_products(&query).await.is(200);
+        slugs.extend(found(&answer));
+        cursor = answer.json()["next_cursor"].as_str().map(str::to_owned);
+        assert_eq!(answer.header("link").is_some(), cursor.is_some(), "a Link to the next page");
+        if cursor.is_none() {
+            return slugs;
+        }
+    }
+    panic!("the list has no end")
+}
+
+#[tokio::test]
+async fn odd_questions_are_answered_or_refused_but_break_nothing() {
+    let shop = Suite::start().await;
+    let ana = shop.stranger();
+    let words =
+        ["\"", "' OR 1=1 --", "NEAR(a b)", "a* AND", "{title}:x", "\u{0}", "😀", "٣٤", "é̂̃", "-", "^x"];
+    for words in words {
+        ana.searches(words).await.is(200).accept();
+    }
+    ana.searches(&"a ".repeat(101)).await.is_refused(422, "invalid-request").with_field("q");
+    for (name, value) in [("sort", "x"), ("nonsense", "1"), ("available", "maybe"), ("min_price", "1e9")] {
+        ana.lists_products(&[(name, value)]).await.is_refused(400, "malformed-request");
+    }
+    for (name, value) in [("limit", "0"), ("limit", "101"), ("min_price", "-1"), ("lang", "english")] {
+        ana.lists_products(&[(name, value)]).await.is_refused(422, "invalid-request").with_field(name);
+    }
+    for cursor in ["x", "WyJuIiwwLDFd=", "WyJwIiwieCIsMV0"] {
+        ana.lists_products(&[("cursor", cursor)]).await.is_refused(400, "malformed-request");
+    }
+    for path in ["%ff%fe", "..%2f", "'", "prd_%27", "a%00b"] {
+        ana.get(format!("/api/v1/products/{path}")).await.is_refused_somehow();
+    }
 }

@@ -5,7 +5,6 @@ use crate::problem::Refused;
 use crate::rules::{self, MAX_CATEGORIES_IN_ALL};
 use crate::store::category::{self as store, Tree};
 use axum::Json;
-use axum::extract::Path;
 use axum::response::Response;
 use garde::Validate;
 use garde::error::Path as FieldPath;
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use souk_kit::id::CategoryId;
 use souk_kit::permission::scope::PRODUCTS_WRITE;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Attempt, Caller, Conn, Ctx, FieldError, Problem, Result, Submit, Valid};
+use souk_kit::{Attempt, Caller, Conn, Ctx, FieldError, PathId, Problem, Result, Submit, Valid};
 use utoipa::ToSchema;
 
 /// A category.
@@ -147,7 +146,7 @@ pub async fn add(ctx: Ctx, caller: Caller, request: Submit<NewCategory>) -> Resu
 pub async fn change(
     ctx: Ctx,
     caller: Caller,
-    Path(slug): Path<String>,
+    PathId(slug): PathId<String>,
     Valid(change): Valid<CategoryChange>,
 ) -> Result<Json<Category>> {
     caller.needs(PRODUCTS_WRITE)?;
@@ -180,7 +179,7 @@ pub async fn change(
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not-found`", body = ProblemDocument),
         (status = 409, description = "`category-in-use`", body = ProblemDocument)))]
-pub async fn remove(ctx: Ctx, caller: Caller, Path(slug): Path<String>) -> Result<StatusCode> {
+pub async fn remove(ctx: Ctx, caller: Caller, PathId(slug): PathId<String>) -> Result<StatusCode> {
     caller.needs(PRODUCTS_WRITE)?;
     let tx = ctx.begin().await?;
     let number = Tree::read(&tx).await?.number(&slug).ok_or_else(Problem::not_found)?;

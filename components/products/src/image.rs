@@ -7,6 +7,7 @@ use crate::rules::{self, MAX_IMAGES};
 use crate::store::image as store;
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use garde::error::Path as FieldPath;
@@ -69,7 +70,7 @@ impl Validate for ImageChange {
 pub async fn add(
     ctx: Ctx,
     caller: Caller,
-    Path(key): Path<String>,
+    PathId(key): PathId<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
@@ -145,11 +146,12 @@ pub async fn read(
 pub async fn change(
     ctx: Ctx,
     caller: Caller,
-    Path((key, image)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     expected: IfMatch,
     Valid(change): Valid<ImageChange>,
 ) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
+    let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
     let tx = ctx.begin().await?;
     let stored = present(&tx, &key).await?;
     expected.check(stored.version)?;
@@ -177,10 +179,11 @@ pub async fn change(
 pub async fn remove(
     ctx: Ctx,
     caller: Caller,
-    Path((key, image)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     expected: IfMatch,
 ) -> Result<StatusCode> {
     caller.needs(PRODUCTS_WRITE)?;
+    let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
     let tx = ctx.begin().await?;
     let stored = present(&tx, &key).await?;
     expected.check(stored.version)?;

@@ -7,15 +7,14 @@ use crate::store::category::Tree;
 use crate::store::write::{Entry, write};
 use crate::store::{self, Stored};
 use axum::body::Body;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::json;
 use souk_kit::permission::scope::PRODUCTS_WRITE;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
-    Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, Problem, Result, Submit, Tagged, Timestamp, Tx,
-    Valid,
+    Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, PathId, Problem, Result, Submit, Tagged,
+    Timestamp, Tx, Valid,
 };
 
 /// Add a product. Repeating it with the same `Idempotency-Key` adds nothing and answers the same.
@@ -53,7 +52,12 @@ pub async fn add(ctx: Ctx, caller: Caller, request: Submit<ProductInput>) -> Res
             headers(("ETag" = String, description = "Its version"))),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "`not-found`", body = ProblemDocument)))]
-pub async fn read(ctx: Ctx, caller: Caller, Path(key): Path<String>, known: IfNoneMatch) -> Result<Response> {
+pub async fn read(
+    ctx: Ctx,
+    caller: Caller,
+    PathId(key): PathId<String>,
+    known: IfNoneMatch,
+) -> Result<Response> {
     let ready = store::ready(&ctx.conn().await?, &key, caller.has(PRODUCTS_WRITE)).await?;
     let ready = ready.ok_or_else(Problem::not_found)?;
     let mut answer = Tagged::new(ready.version, ()).unless(&known).into_response();
@@ -80,7 +84,7 @@ pub async fn read(ctx: Ctx, caller: Caller, Path(key): Path<String>, known: IfNo
 pub async fn change(
     ctx: Ctx,
     caller: Caller,
-    Path(key): Path<String>,
+    PathId(key): PathId<String>,
     expected: IfMatch,
     Valid(change): Valid<ProductChange>,
 ) -> Result<Tagged<Product>> {
@@ -107,7 +111,7 @@ pub async fn change(
 pub async fn delete(
     ctx: Ctx,
     caller: Caller,
-    Path(key): Path<String>,
+    PathId(key): PathId<String>,
     expected: IfMatch,
 ) -> Result<StatusCode> {
     caller.needs(PRODUCTS_WRITE)?;
@@ -136,7 +140,7 @@ pub async fn delete(
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not-found`", body = ProblemDocument)))]
-pub async fn restore(ctx: Ctx, caller: Caller, Path(key): Path<String>) -> Result<Tagged<Product>> {
+pub async fn restore(ctx: Ctx, caller: Caller, PathId(key): PathId<String>) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
     let tx = ctx.begin().await?;
     let stored = store::find(&tx, &key).await?.ok_or_else(Problem::not_found)?;

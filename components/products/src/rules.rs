@@ -343,3 +343,136 @@ pub fn would_be_its_own_ancestor(
 ) -> bool {
     with_ancestors([parent], parents).contains(slug)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Status;
+    use proptest::prelude::*;
+    use souk_kit::Currency;
+
+    fn variant(sku: &str, colour: &str) -> VariantInput {
+        VariantInput {
+            sku: sku.into(),
+            options: Texts::from([("colour".into(), colour.into())]),
+            price: Money::new(4900, Currency::EUR),
+            compare_at_price: None,
+            available: true,
+            weight_g: None,
+            barcode: None,
+        }
+    }
+
+    fn lamp() -> ProductInput {
+        ProductInput {
+            slug: "oak-lamp".into(),
+            status: Status::Active,
+            title: Texts::from([("en".into(), "Oak lamp".into())]),
+            options: vec!["colour".into()],
+            variants: vec![variant("A", "Black"), variant("B", "White")],
+            ..ProductInput::default()
+        }
+    }
+
+    fn pointers(input: &ProductInput) -> Vec<String> {
+        check(input).into_iter().map(|finding| finding.path.join("/")).collect()
+    }
+
+    #[test]
+    fn a_product_as_it_should_be_is_fit() {
+        assert_eq!(pointers(&lamp()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_place() {
+        let mut input = lamp();
+        input.slug = "Oak lamp".into();
+        input.title.insert("english".into(), "Oak".into());
+        input.title.insert("fr".into(), "Lampe\u{7}".into());
+        input.tags = vec!["a".into(), "a".into(), "x|y".into()];
+        input.variants[1] = variant("A", "Black");
+        input.variants[1].price = Money::new(-1, "USD".parse().unwrap());
+        let expected = [
+            "slug",
+            "title/english",
+            "title/fr",
+            "tags/1",
+            "tags/2",
+            "variants/1/sku",
+            "variants/1/price/amount",
+            "variants/1/price/currency",
+            "variants/1/options",
+        ];
+        assert_eq!(pointers(&input), expected);
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_once() {
+        let mut input = lamp();
+        input.variants = vec![variant("A", "Black"); MAX_VARIANTS + 1];
+        input.title = Texts::from([("en".into(), "x".repeat(MAX_TITLE + 1))]);
+        assert_eq!(pointers(&input), ["title/en", "variants"]);
+    }
+
+    #[test]
+    fn a_change_is_judged_by_what_it_has() {
+        let fit = ProductChange { variants: Some(vec![variant("A", "Black")]), ..ProductChange::default() };
+        assert_eq!(check_change(&fit), []);
+        let unfit = ProductChange { slug: Some("-".into()), ..ProductChange::default() };
+        assert_eq!(check_change(&unfit).len(), 1);
+    }
+
+    #[test]
+    fn nothing_that_people_type_is_search_syntax() {
+        assert_eq!(words("\"); DROP -- *^:()"), Some(vec!["DROP".into()]));
+        assert_eq!(words("*\u{0}!…"), None);
+        assert_eq!(everywhere(&words("Lampe a d'été").unwrap()), r#""Lampe"* "a" "d" "été"*"#);
+    }
+
+    #[test]
+    fn titles_sort_without_accents_in_the_language_that_is_there() {
+        let title = Texts::from([("en".into(), "Lamp".into()), ("fr-CA".into(), "Élan".into())]);
+        assert_eq!((sort_key(&title, "fr").as_str(), sort_key(&title, "en").as_str()), ("elan", "lamp"));
+        let german = Texts::from([("de".into(), "Öl".into())]);
+        assert_eq!(sort_key(&german, "fr"), "ol");
+    }
+
+    #[test]
+    fn a_category_is_never_its_own_ancestor() {
+        let parents = BTreeMap::from([
+            ("home".into(), None),
+            ("light".into(), Some("home".into())),
+            ("desk".into(), Some("light".into())),
+        ]);
+        assert!(would_be_its_own_ancestor("home", "desk", &parents));
+        assert!(would_be_its_own_ancestor("home", "home", &parents));
+        assert!(!would_be_its_own_ancestor("desk", "home", &parents));
+    }
+
+    proptest! {
+        #[test]
+        fn a_query_never_has_more_quotes_than_it_opens(text in "\\PC{0,60}") {
+            for query in words(&text).iter().flat_map(|words| tiers(words)) {
+                prop_assert_eq!(query.matches('"').count() % 2, 0);
+                let inside = query.split('"').skip(1).step_by(2);
+                for word in inside {
+                    prop_assert!(word.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c)));
+                }
+            }
+        }
+
+        #[test]
+        fn a_price_range_holds_every_price(amounts in prop::collection::vec(0..=MAX_AMOUNT, 1..20)) {
+            let input = ProductInput {
+                variants: amounts.iter().map(|amount| VariantInput {
+                    price: Money::new(*amount, Currency::EUR), ..variant("A", "Black")
+                }).collect(),
+                ..lamp()
+            };
+            let product = crate::model::Product::from_input(input, None, souk_kit::Timestamp::now());
+            let range = product.price_range.unwrap();
+            prop_assert!(amounts.iter().all(|amount| (range.min.amount..=range.max.amount).contains(amount)));
+            prop_assert!(amounts.contains(&range.min.amount) && amounts.contains(&range.max.amount));
+        }
+    }
+}

@@ -218,8 +218,16 @@ fn repair<T: DeserializeOwned>(tree: &Value, error: &FieldError) -> Option<Value
         return Some(without);
     }
     let variants = error.detail.split("expected").nth(1).unwrap_or_default().split('`').skip(1).step_by(2);
-    let placeholders =
-        [Value::Null, "".into(), 0.into(), false.into(), Value::Array(vec![]), serde_json::json!({})];
+    // "EUR" for a currency, whose codes are too many for serde to list.
+    let placeholders = [
+        Value::Null,
+        "".into(),
+        0.into(),
+        false.into(),
+        Value::Array(vec![]),
+        serde_json::json!({}),
+        "EUR".into(),
+    ];
     placeholders.into_iter().chain(variants.map(Value::from)).find_map(|placeholder| {
         let mut candidate = tree.clone();
         match candidate.pointer_mut(parent)? {

@@ -274,3 +274,92 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Product, Texts};
+    use crate::sheet;
+    use proptest::prelude::*;
+    use souk_kit::Timestamp;
+
+    fn read_in_pieces(text: &[u8], size: usize) -> Vec<Item> {
+        let (mut table, mut items) = (Table::default(), Vec::new());
+        text.chunks(size.max(1)).for_each(|piece| table.push(piece, &mut items));
+        table.finish(&mut items);
+        items
+    }
+
+    fn told(text: &str) -> Vec<(u64, String)> {
+        let errors = read_in_pieces(text.as_bytes(), 3).into_iter().filter_map(|item| item.product.err());
+        errors.flatten().map(|error| (error.line, error.pointer.unwrap_or(error.detail))).collect()
+    }
+
+    const HEAD: &str = "\u{feff}slug,title.en,sku,price,currency\r\n";
+
+    #[test]
+    fn rows_below_each_other_are_variants_of_one_product() {
+        let text = format!("{HEAD}a,A lamp,A1,100,EUR\r\nb,B lamp,,,\r\nc,\"C, \"\"lamp\"\"\",C1,1,EUR");
+        let items = read_in_pieces(text.as_bytes(), 5);
+        let fit: Vec<_> = items.into_iter().map(|item| item.product.unwrap()).collect();
+        let seen: Vec<_> = fit.iter().map(|input| (input.slug.as_str(), input.variants.len())).collect();
+        assert_eq!(seen, [("a", 1), ("b", 0), ("c", 1)]);
+        assert_eq!(fit[2].title["en"], "C, \"lamp\"");
+    }
+
+    #[test]
+    fn a_bad_row_is_told_with_its_line_and_column() {
+        let text = format!("{HEAD}a,A lamp,A1,1.5,EUR\nb,B,B1,1,EUR,x\nc,C,C1,,eur\nd,D lamp,D1,1,EUR\n");
+        let wrong = [(2, "/price"), (3, "has 6 cells instead of 5"), (4, "/currency"), (4, "/price")];
+        let wrong: Vec<_> = wrong.into_iter().map(|(line, what)| (line, what.to_owned())).collect();
+        assert_eq!(told(&text), wrong);
+    }
+
+    #[test]
+    fn a_head_that_says_something_else_is_refused() {
+        assert_eq!(told("slug,colour\na,b\n"), [(1, "has the unknown column `colour`".into())]);
+        assert_eq!(told("title.en\na\n"), [(1, "has no column `slug`".into())]);
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_let_go_by() {
+        let text = format!("{HEAD}\"{}\"\nd,D lamp,D1,1,EUR\n", "x".repeat(3 * MAX_LINE));
+        let items = read_in_pieces(text.as_bytes(), 5000);
+        assert!(items.len() == 2 && items[0].product.is_err() && items[1].product.is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_exported_is_imported_unchanged(
+            texts in prop::collection::vec("[-=+@'\"a-z, é]{0,4}x[-=',\"]{0,2}", 5),
+            amounts in prop::collection::vec(0_i64..5, 0..3),
+            size in 1_usize..50,
+        ) {
+            let line = |index: usize| texts[index].trim().to_owned();
+            let input = ProductInput {
+                slug: "lamp".into(),
+                title: Texts::from([("en".into(), line(0))]),
+                description: Texts::from([("fr".into(), format!("{}\r\n{}", texts[1], texts[2]))]),
+                brand: Some(line(3)),
+                tags: vec![line(4)],
+                options: vec!["size".into()],
+                variants: amounts.iter().enumerate().map(|(index, amount)| VariantInput {
+                    sku: format!("{}-{index}", line(2)),
+                    options: Texts::from([("size".into(), index.to_string())]),
+                    price: Money::new(*amount, Currency::EUR),
+                    compare_at_price: (*amount > 2).then(|| Money::new(9, Currency::EUR)),
+                    available: *amount != 1,
+                    weight_g: u32::try_from(*amount).ok(),
+                    barcode: Some("-1".into()),
+                }).collect(),
+                ..ProductInput::default()
+            };
+            let columns = Column::all(&["en".into()], &["fr".into()], &["size".into()]);
+            let mut text = String::new();
+            sheet::head(&columns, &mut text);
+            sheet::rows(&columns, &Product::from_input(input.clone(), None, Timestamp::now()), &mut text);
+            let items = read_in_pieces(text.as_bytes(), size);
+            prop_assert_eq!(items, vec![Item { line: 2, product: Ok(input) }]);
+        }
+    }
+}

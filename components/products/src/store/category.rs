@@ -83,9 +83,7 @@ fn category(row: &souk_kit::Row<'_>) -> Result<CategoryRow, DbError> {
 /// All categories, or the one with this slug.
 pub async fn list(conn: &Conn, slug: Option<&str>) -> Result<Vec<CategoryRow>, DbError> {
     conn.all(
-        "SELECT c.id, c.slug, c.name, p.slug AS parent,
-                (SELECT count(*) FROM facet
-                  WHERE published = 1 AND kind = 'category' AND value = c.slug) AS product_count
+        "SELECT c.id, c.slug, c.name, p.slug AS parent, c.product_count
            FROM category c LEFT JOIN category p ON p.number = c.parent
           WHERE ?1 IS NULL OR c.slug = ?1
           ORDER BY c.slug",

@@ -105,6 +105,10 @@ impl Order {
         }
     }
 
+    const fn is_by_price(self) -> bool {
+        matches!(self, Self::Price | Self::PriceDown)
+    }
+
     const fn is_by_title(self) -> bool {
         matches!(self, Self::TitleEn | Self::TitleFr)
     }
@@ -117,6 +121,9 @@ enum Walk {
     Words,
     /// The products with one of the filter's facets, newest first.
     Facet(usize),
+    /// The products in the category that is the filter's facet, in order of price. Prices differ by category, so walking
+    /// all products by price would pass by too many others.
+    Priced(usize),
     /// The products in the list's own order.
     All,
 }
@@ -163,20 +170,26 @@ impl Question {
             (Walk::Words, Some(_)) => ("product_text", "-product_text.rowid"),
             (Walk::Words, None) => ("product_text", "abs(product_text.rowid)"),
             (Walk::Facet(_), _) => ("facet f", "f.product"),
+            (Walk::Priced(_), _) => ("facet f INDEXED BY facet_by_price", "f.product"),
             (Walk::All, _) => ("product p", "p.number"),
         };
         let (from, newest) = (from.to_owned(), format!("{number} DESC"));
         let mut question = Self { from, number, newest, conditions: Vec::new() };
         match walk {
             Walk::Words => question.walk_words(filter, words.unwrap_or_default(), parameters),
-            Walk::Facet(index) => question.conditions.push(facet(filter, index, parameters)),
+            Walk::Facet(index) => question.conditions.push(facet("f", filter, index, parameters)),
+            Walk::Priced(index) => {
+                question.conditions.push(facet("f", filter, index, parameters));
+                question.conditions.push("f.price IS NOT NULL".into());
+            }
             Walk::All => {}
         }
         question.product(filter, order, walk, parameters);
-        for index in (0..filter.facets.len()).filter(|index| walk != Walk::Facet(*index)) {
-            let facet = facet(filter, index, parameters);
+        let walked = |index: &usize| [Walk::Facet(*index), Walk::Priced(*index)].contains(&walk);
+        for index in (0..filter.facets.len()).filter(|index| !walked(index)) {
+            let facet = facet("g", filter, index, parameters);
             let number = question.number;
-            let has = format!("EXISTS (SELECT 1 FROM facet f WHERE {facet} AND f.product = {number})");
+            let has = format!("EXISTS (SELECT 1 FROM facet g WHERE {facet} AND g.product = {number})");
             question.conditions.push(has);
         }
         question
@@ -202,7 +215,7 @@ impl Question {
         let currency = filter.currency.as_deref();
         conditions.extend(currency.map(|code| format!("p.currency = {}", parameters.add(code))));
         conditions.extend(filter.available.map(|yes| format!("p.available = {}", i32::from(yes))));
-        if matches!(order, Order::Price | Order::PriceDown) {
+        if order.is_by_price() && !matches!(walk, Walk::Priced(_)) {
             conditions.push("p.price_min IS NOT NULL".into());
         }
         if walk != Walk::All && (!conditions.is_empty() || order.is_by_title()) {
@@ -231,15 +244,16 @@ impl Question {
     }
 }
 
-/// That a row of `facet f` is the filter's facet of this index.
-fn facet(filter: &Filter, index: usize, parameters: &mut Parameters) -> String {
+/// That a row of `facet`, here called `f`, is the filter's facet of this index.
+fn facet(f: &str, filter: &Filter, index: usize, parameters: &mut Parameters) -> String {
     let published = match filter.status {
-        Some(Status::Active) => "f.published = 1",
-        Some(_) => "f.published = 0",
-        None => "f.published IN (0, 1)",
+        Some(Status::Active) => "= 1",
+        Some(_) => "= 0",
+        None => "IN (0, 1)",
     };
     let (kind, value) = &filter.facets[index];
-    format!("{published} AND f.kind = '{kind}' AND f.value = {}", parameters.add(value.as_str()))
+    let value = parameters.add(value.as_str());
+    format!("{f}.published {published} AND {f}.kind = '{kind}' AND {f}.value = {value}")
 }
 
 /// A page of a list: up to `limit` products after the place `after`.
@@ -254,7 +268,9 @@ pub async fn page(
     let mut parameters = Parameters::default();
     let hits = match (order, walk) {
         (Order::Relevance, _) => ranked(filter, after, limit, &mut parameters),
-        (Order::Newest, _) | (_, Walk::All) => walked(filter, order, walk, after, limit, &mut parameters),
+        (Order::Newest, _) | (_, Walk::All | Walk::Priced(_)) => {
+            walked(filter, order, walk, after, limit, &mut parameters)
+        }
         _ => sorted(filter, order, walk, after, limit, &mut parameters),
     };
     let (_, direction) = order.key();
@@ -282,7 +298,7 @@ async fn walk(conn: &Conn, filter: &Filter, order: Order) -> Result<Walk, DbErro
     let mut parameters = Parameters::default();
     let counts: Vec<String> = (0..filter.facets.len())
         .map(|index| {
-            let facet = facet(filter, index, &mut parameters);
+            let facet = facet("f", filter, index, &mut parameters);
             let some = format!("SELECT 1 FROM facet f WHERE {facet} LIMIT {FEW}");
             format!("SELECT {index} AS facet, (SELECT count(*) FROM ({some})) AS products")
         })
@@ -291,9 +307,14 @@ async fn walk(conn: &Conn, filter: &Filter, order: Order) -> Result<Walk, DbErro
     let rarest = conn
         .one(&sql, parameters.0, |row| Ok((row.get::<u32>("facet")?, row.get::<i64>("products")?)))
         .await?;
+    let category = filter.facets.iter().position(|(kind, _)| *kind == "category");
     Ok(match rarest {
         Some((facet, products)) if products < FEW || order == Order::Newest => Walk::Facet(facet as usize),
-        _ => Walk::All,
+        // An index has the prices of one status only.
+        _ => match category.filter(|_| order.is_by_price() && filter.status.is_some()) {
+            Some(category) => Walk::Priced(category),
+            None => Walk::All,
+        },
     })
 }
 
@@ -341,14 +362,17 @@ fn walked(
         }
         return question.select("0", &question.newest, limit);
     }
-    let (key, direction) = order.key();
+    let (mut key, direction) = order.key();
+    if matches!(walk, Walk::Priced(_)) {
+        key = "f.price";
+    }
     if let Some(Place(_, at, last)) = after {
         let sign = if direction == "ASC" { ">" } else { "<" };
         // A row value: SQLite walks the index from there.
         let (at, last) = (parameters.key(at), parameters.add(*last));
-        question.conditions.push(format!("({key}, p.number) {sign} ({at}, {last})"));
+        question.conditions.push(format!("({key}, {number}) {sign} ({at}, {last})"));
     }
-    question.select(key, &format!("{key} {direction}, p.number {direction}"), limit)
+    question.select(key, &format!("{key} {direction}, {number} {direction}"), limit)
 }
 
 /// The newest matches, put in an order that they are not walked in.

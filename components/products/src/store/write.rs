@@ -104,8 +104,8 @@ pub async fn write_index(tx: &Tx, tree: &Tree, known: &[i64], entries: &[Entry])
     let sql = "INSERT INTO product_category (product, category)
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
     insert(tx, sql, index.categories).await?;
-    let sql = "INSERT OR IGNORE INTO facet (published, kind, value, product)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)";
+    let sql = "INSERT OR IGNORE INTO facet (published, kind, value, product, price)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)";
     insert(tx, sql, index.facets).await?;
     let sql = "INSERT INTO product_text (rowid, title, labels, description)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)";
@@ -151,7 +151,8 @@ fn is_published(product: &Product) -> bool {
 fn facets(tree: &Tree, entry: &Entry) -> Vec<Value> {
     let product = &entry.product;
     let published = is_published(product);
-    let row = |kind: &str, value: &str| json!([published, kind, value, entry.number]);
+    let price = product.price_range.map(|range| range.min.amount);
+    let row = |kind: &str, value: &str| json!([published, kind, value, entry.number, price]);
     let slugs = product.categories.iter().map(String::as_str);
     let mut rows: Vec<_> =
         with_ancestors(slugs, &tree.parents).into_iter().map(|slug| row("category", slug)).collect();
