@@ -107,7 +107,7 @@ pub enum Sort {
     Title,
 }
 
-fn language(tag: &String, (): &()) -> garde::Result {
+fn language(tag: &str, (): &()) -> garde::Result {
     match rules::is_language(tag) {
         true => Ok(()),
         false => Err(garde::Error::new("is not a language tag (BCP 47)")),

@@ -103,7 +103,6 @@ impl Call {
         self.attempt().await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the client")]
     async fn attempt(&self) -> Result<Reply> {
         let failed = |cause: String| Problem::unavailable(format!("{}: {cause}", self.service));
         let request = self.request()?;

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone)]
 pub(crate) struct Untouched(Arc<Mutex<Option<types::Response>>>);
 
-/// Sends a request: without a stream when it has no body.
+/// Sends a request: without a stream when it has no body. Who calls it adds identity, deadline and trace.
+#[expect(clippy::disallowed_methods, reason = "this is where every request leaves the guest")]
 pub async fn send(request: http::Request<Body>) -> Result<http::Response<IncomingResponseBody>, ErrorCode> {
     if request.body().size_hint().exact() != Some(0) {
         return spin_sdk::http::send(request).await;
