@@ -1,6 +1,6 @@
 //! Running other programs, and telling a person what is going on.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -56,6 +56,9 @@ pub fn run_with(
 ) -> Result<()> {
     let mut command = Command::new(program.as_ref());
     command.args(args).current_dir(root).envs(env.iter().map(|(name, value)| (name, value)));
+    for name in set_for_us() {
+        command.env_remove(name);
+    }
     let line = shown(&command);
     eprintln!("    {}", paint("2", &line));
     let status = command.status().with_context(|| format!("cannot run `{line}`"))?;
@@ -63,6 +66,14 @@ pub fn run_with(
         bail!("`{line}` failed ({status})");
     }
     Ok(())
+}
+
+/// What `cargo run` says about this package to this program. Build scripts ask for the same names, and some (ring's)
+/// run again when they change: Cargo would compile half of the host anew whenever it is called from here after it was
+/// called by hand, and the other way round.
+fn set_for_us() -> impl Iterator<Item = OsString> {
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(ours))
 }
 
 /// Standard output of a command that is asked something; `None` when it is missing or fails.
