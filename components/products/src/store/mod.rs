@@ -4,6 +4,7 @@ pub mod category;
 pub mod image;
 pub mod job;
 pub mod list;
+mod question;
 pub mod write;
 
 use crate::model::Product;
