@@ -9,7 +9,7 @@ pub fn root() -> &'static Path {
 
 /// The application.
 pub(crate) fn manifest() -> PathBuf {
-    std::env::var("SOUK_TESTS_MANIFEST").map_or_else(|_| root().join("spin.toml"), PathBuf::from)
+    root().join("spin.toml")
 }
 
 /// The components that `spin.toml` declares, with their Wasm files.
