@@ -41,7 +41,10 @@ pub fn pass_on(response: http::Response<IncomingResponseBody>) -> Response {
     let (parts, mut body) = response.into_parts();
     match body.take_unstarted() {
         Some(untouched) => {
-            let mut response = Response::from_parts(parts, Body::empty());
+            // A body of unknown length: axum would write down that an empty one has none.
+            let unknown =
+                Body::from_stream(futures::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>());
+            let mut response = Response::from_parts(parts, unknown);
             response.extensions_mut().insert(Untouched(Arc::new(Mutex::new(Some(untouched)))));
             response
         }

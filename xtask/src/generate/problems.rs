@@ -18,11 +18,10 @@ JSON pointer; `request_id` finds the request in the logs.
 /// One kind of refusal, as a service declares it.
 #[derive(Deserialize)]
 struct Problem {
-    #[serde(rename = "type")]
     kind: String,
     status: u16,
     title: String,
-    #[serde(default)]
+    #[serde(rename = "about", default)]
     description: String,
     #[serde(default)]
     service: String,

@@ -17,7 +17,8 @@ pub struct Table {
     ends: Vec<usize>,
     /// How much of `cells` and `ends` the row under way has filled.
     filled: (usize, usize),
-    /// Where the row under way begins.
+    /// Whether a row is under way, and where it begins.
+    begun: bool,
     line: u64,
     /// The row is too long: the rest of it is let go by.
     too_long: bool,
@@ -43,6 +44,7 @@ impl Default for Table {
             cells: vec![0; MAX_LINE],
             ends: vec![0; MAX_CELLS],
             filled: (0, 0),
+            begun: false,
             line: 1,
             too_long: false,
             columns: None,
@@ -56,7 +58,16 @@ impl Table {
     /// Takes bytes in and gives the products that they complete.
     pub fn push(&mut self, mut bytes: &[u8], into: &mut Vec<Item>) {
         while !bytes.is_empty() && !self.dead {
-            let read = self.read(bytes, into);
+            let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let read = match (self.begun, blank) {
+                // Line breaks between rows go by themselves: the parser counts them only when it has them.
+                (false, 1..) => self.read(&bytes[..blank], into),
+                (false, 0) => {
+                    (self.begun, self.line) = (true, self.reader.line());
+                    self.read(bytes, into)
+                }
+                (true, _) => self.read(bytes, into),
+            };
             bytes = &bytes[read..];
         }
     }
@@ -83,8 +94,7 @@ impl Table {
             ReadRecordResult::Record => {
                 self.row(into);
                 self.filled = (0, 0);
-                self.line = self.reader.line();
-                self.too_long = false;
+                (self.begun, self.too_long) = (false, false);
             }
         }
         read
