@@ -77,7 +77,7 @@ mod tests {
     fn a_problem_of_two_services_is_one_section() {
         let problem = |service: &str| {
             let kind = "https://souk.example/problems/not-found";
-            serde_json::json!({ "type": kind, "status": 404, "title": "Not found", "service": service })
+            serde_json::json!({ "kind": kind, "status": 404, "title": "Not found", "service": service })
         };
         let page =
             page(&serde_json::json!({ "x-problems": [problem("users"), problem("products")] })).unwrap();
