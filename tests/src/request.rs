@@ -42,6 +42,7 @@ impl<'p> Request<'p> {
     /// With any body.
     pub fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self.headers.remove(header::CONTENT_TYPE);
         self.header(header::CONTENT_TYPE.as_str(), media_type)
     }
 

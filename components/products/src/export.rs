@@ -39,6 +39,7 @@ pub struct ExportQuery {
     /// JSON lines if absent.
     #[garde(skip)]
     #[serde(default)]
+    #[param(inline)]
     pub format: Format,
 }
 
