@@ -1,6 +1,7 @@
 //! Whether a client's body is still on its way: a client that sends slowly is told so, and no service is blamed.
 
 use axum::body::{Body, Bytes};
+use futures::task::AtomicWaker;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Arrival(Arc<State>);
 struct State {
     begun: AtomicBool,
     ended: AtomicBool,
+    given_up: AtomicBool,
+    reader: AtomicWaker,
 }
 
 impl Arrival {
@@ -27,6 +30,12 @@ impl Arrival {
     /// Whether there is a body, of which a part is missing.
     pub fn is_under_way(&self) -> bool {
         self.0.begun.load(Relaxed) && !self.0.ended.load(Relaxed)
+    }
+
+    /// Ends the body with an error: who reads it would wait for the rest for ever, and hold the connection.
+    pub fn give_up(&self) {
+        self.0.given_up.store(true, Relaxed);
+        self.0.reader.wake();
     }
 }
 
@@ -43,9 +52,14 @@ impl http_body::Body for Watched {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let state = self.arrival.0.clone();
+        state.reader.register(cx.waker());
+        if state.given_up.load(Relaxed) {
+            return Poll::Ready(Some(Err(axum::Error::new("the body did not arrive in time"))));
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
-            self.arrival.0.ended.store(true, Relaxed);
+            state.ended.store(true, Relaxed);
         }
         Poll::Ready(frame)
     }

@@ -131,6 +131,7 @@ async fn exchange(
     };
     let sent = within(operation.patience, exchange).await.ok_or_else(|| {
         if arrival.is_under_way() {
+            arrival.give_up();
             return Problem::from(GatewayError::RequestTimeout);
         }
         let cause = format!("{} did not answer in time", operation.service);
