@@ -17,7 +17,7 @@ use crate::manifest::{ComponentSpec, Manifest};
 use crate::options::Options;
 use crate::runtime_config::RuntimeConfig;
 use crate::section::Refusals;
-use crate::sqlite::Database;
+use crate::sqlite::{Database, Idle};
 use crate::variables::without_secrets;
 
 /// What the components of an application are granted.
@@ -157,6 +157,7 @@ fn databases(
             label: Arc::from(label.as_str()),
             file: Arc::new(file.clone()),
             faults: faults.clone(),
+            idle: Idle::default(),
         };
         databases.insert(label.clone(), database);
     }

@@ -213,6 +213,8 @@ fn command(launch: &Launch) -> Command {
     if matches!(launch.runner, Runner::Host(_)) {
         command.arg("--tick").arg(format!("{}s", TICK.as_secs()));
     }
+    // Wasmtime would take the trace of every error that a guest handles.
+    command.env("RUST_LIB_BACKTRACE", "0");
     // The issuer of tokens is the address that people use; who runs it behind another one says so in .env.
     if std::env::var_os(PUBLIC_URL).is_none() {
         command.env(PUBLIC_URL, format!("http://localhost:{}", launch.port));

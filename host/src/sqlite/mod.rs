@@ -3,18 +3,21 @@
 //! Statements run on tokio's blocking threads. A small result comes back in the same hop, with the columns; a large
 //! one is streamed in batches while it is read.
 
+mod idle;
 mod interface;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::fallible_iterator::FallibleIterator as _;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 use crate::faults::{Faults, SqliteFault};
+
+pub(crate) use idle::Idle;
+use idle::Open;
 
 /// Rows that go to the guest at once.
 const BATCH_ROWS: usize = 256;
@@ -22,8 +25,6 @@ const BATCH_ROWS: usize = 256;
 const WAITING_BATCHES: usize = 2;
 /// Spin's limit for what the host buffers of one row.
 const MAX_ROW_BYTES: usize = 128 << 20;
-/// Prepared statements that a connection keeps: about what one service has.
-const KEPT_STATEMENTS: usize = 128;
 
 /// A database behind a label.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub(crate) struct Database {
     pub label: Arc<str>,
     pub file: Arc<PathBuf>,
     pub faults: Faults,
+    pub idle: Idle,
 }
 
 /// A connection of a guest. The file is opened by the first statement, as in Spin.
@@ -39,7 +41,7 @@ pub struct Connection(Arc<Inner>);
 
 struct Inner {
     database: Database,
-    connection: Mutex<Option<rusqlite::Connection>>,
+    connection: Mutex<Option<Open>>,
 }
 
 /// What a statement gives: at first hand when it is short, else the rest is still to come.
@@ -122,9 +124,12 @@ impl Connection {
     async fn ask<T: Send + 'static>(&self, ask: fn(&rusqlite::Connection) -> T) -> Option<T> {
         let inner = self.0.clone();
         if let Ok(guard) = inner.connection.try_lock() {
-            return guard.as_ref().map(ask);
+            return guard.as_ref().filter(|open| open.has_changed()).map(|open| ask(&open.connection));
         }
-        let waiting = tokio::task::spawn_blocking(move || inner.with(|connection| Ok(ask(connection))).ok());
+        let waiting = tokio::task::spawn_blocking(move || {
+            let guard = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            guard.as_ref().filter(|open| open.has_changed()).map(|open| ask(&open.connection))
+        });
         waiting.await.ok().flatten()
     }
 }
@@ -147,31 +152,21 @@ impl Inner {
     ) -> rusqlite::Result<T> {
         let mut guard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         if guard.is_none() {
-            *guard = Some(open(&self.database)?);
+            *guard = Some(self.database.idle.take().map_or_else(|| Open::new(&self.database.file), Ok)?);
         }
-        guard.as_ref().map(work).unwrap_or(Err(rusqlite::Error::InvalidQuery))
+        guard.as_ref().map_or(Err(rusqlite::Error::InvalidQuery), |open| work(&open.connection))
     }
 }
 
 impl Drop for Inner {
-    /// Closing may checkpoint the write-ahead log, which must not hold up the runtime.
     fn drop(&mut self) {
-        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(connection), Ok(runtime)) = (connection, tokio::runtime::Handle::try_current()) {
-            runtime.spawn_blocking(move || drop(connection));
+        let open = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(open) = open.and_then(|open| self.database.idle.keep(open)) else { return };
+        // Closing may checkpoint the write-ahead log, which must not hold up the runtime.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(open));
         }
     }
-}
-
-fn open(database: &Database) -> rusqlite::Result<rusqlite::Connection> {
-    let mut connection = rusqlite::Connection::open(database.file.as_path())?;
-    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-    // A component must not reach other files. VACUUM attaches a temporary database ("") by itself.
-    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
-        AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
-        _ => Authorization::Allow,
-    }))?;
-    Ok(connection)
 }
 
 /// Runs one statement and sends its answer through `head`; an error before that is returned.

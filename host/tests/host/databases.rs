@@ -186,3 +186,45 @@ async fn scripts_run_before_the_first_request() {
     assert_eq!(bench.value("select count(*) from b").await, 0);
     assert_eq!(bench.sql("more", json!([{ "sql": "select n from a" }])).await[0]["rows"], json!([[5]]));
 }
+
+#[tokio::test]
+async fn a_connection_bears_no_mark_of_the_guest_before() {
+    let bench = Bench::start().await;
+    bench
+        .sql(
+            "default",
+            json!([
+                { "sql": "create table t (a)" },
+                { "sql": "insert into t values (1), (2)" },
+                { "sql": "pragma foreign_keys = off" },
+                { "sql": "create temporary table secret (a)" },
+                { "sql": "begin" },
+                { "sql": "insert into t values (3)" },
+            ]),
+        )
+        .await;
+    let again = bench
+        .sql(
+            "default",
+            json!([
+                { "sql": "pragma foreign_keys" },
+                { "sql": "select * from secret" },
+                { "sql": "select count(*) from t" },
+            ]),
+        )
+        .await;
+    assert_eq!(again[0]["rows"], json!([[1]]));
+    assert!(again[1]["failed"].as_str().unwrap_or_default().contains("no such table"), "{again:?}");
+    assert_eq!(again[2]["rows"], json!([[2]]), "what was not committed is there");
+}
+
+#[tokio::test]
+async fn counters_begin_at_zero_in_every_connection() {
+    let bench = Bench::start().await;
+    let insert =
+        json!([{ "sql": "create table if not exists t (a)" }, { "sql": "insert into t values (1), (2)" }]);
+    bench.sql("default", insert).await;
+    let outcomes = bench.sql("default", json!([{ "sql": "select a from t" }])).await;
+    assert_eq!(outcomes[0]["changes"], 0);
+    assert_eq!(outcomes[0]["last_insert_rowid"], 0);
+}

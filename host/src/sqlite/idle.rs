@@ -1,0 +1,76 @@
+//! Connections at rest. Opening one reads the whole schema, and each has a page cache of two megabytes: what one guest
+//! has let go of serves the next. A guest sees no difference: a connection that still bears a guest's mark is closed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+/// Connections to one database that are kept at rest.
+const KEPT_CONNECTIONS: usize = 8;
+/// Prepared statements that a connection keeps: about what one service has.
+const KEPT_STATEMENTS: usize = 128;
+
+/// An open connection.
+pub(super) struct Open {
+    pub connection: rusqlite::Connection,
+    /// What it had changed before its present guest: until that grows, the guest's counters are zero.
+    changed_before: u64,
+    /// A guest has changed more than the database: a setting, or something temporary.
+    marked: Arc<AtomicBool>,
+}
+
+/// The connections of one database that nobody uses.
+#[derive(Clone, Default)]
+pub(crate) struct Idle(Arc<Mutex<Vec<Open>>>);
+
+impl Idle {
+    pub(super) fn take(&self) -> Option<Open> {
+        self.held().pop()
+    }
+
+    /// Keeps a connection, if the next guest cannot tell it from a new one; else gives it back to be closed.
+    pub(super) fn keep(&self, mut open: Open) -> Option<Open> {
+        let clean = open.connection.is_autocommit() && !open.marked.load(Ordering::Relaxed);
+        let mut held = self.held();
+        if !clean || held.len() >= KEPT_CONNECTIONS {
+            return Some(open);
+        }
+        open.changed_before = open.connection.total_changes();
+        held.push(open);
+        None
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    pub fn new(file: &std::path::Path) -> rusqlite::Result<Self> {
+        let mut connection = rusqlite::Connection::open(file)?;
+        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+        let marked = Arc::new(AtomicBool::new(false));
+        let mark = marked.clone();
+        connection.authorizer(Some(move |context: AuthContext<'_>| match context.action {
+            // A component must not reach other files. VACUUM attaches a temporary database ("") by itself.
+            AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
+            AuthAction::Attach { .. }
+            | AuthAction::Pragma { .. }
+            | AuthAction::CreateTempTable { .. }
+            | AuthAction::CreateTempIndex { .. }
+            | AuthAction::CreateTempTrigger { .. }
+            | AuthAction::CreateTempView { .. } => {
+                mark.store(true, Ordering::Relaxed);
+                Authorization::Allow
+            }
+            _ => Authorization::Allow,
+        }))?;
+        Ok(Self { connection, changed_before: 0, marked })
+    }
+
+    /// Whether the present guest has changed anything.
+    pub fn has_changed(&self) -> bool {
+        self.connection.total_changes() != self.changed_before
+    }
+}
