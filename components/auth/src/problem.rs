@@ -2,22 +2,10 @@
 
 use http::StatusCode;
 use souk_kit::client::Reply;
+use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
 use souk_kit::{Problem, Refusal, Spec};
 use std::time::Duration;
 
-const WRONG_CREDENTIALS: Spec = Spec::new(
-    401,
-    "wrong-credentials",
-    "Wrong e-mail address or password",
-    "No account has this e-mail address and password together. Which of them is wrong is not said.",
-);
-const TOO_MANY_ATTEMPTS: Spec = Spec::new(
-    429,
-    "too-many-attempts",
-    "Too many failed attempts",
-    "The pause grows with every failure, to at most a quarter of an hour. Wait as long as `Retry-After` says.",
-)
-.transient();
 const INVALID_REFRESH_TOKEN: Spec = Spec::new(
     401,
     "invalid-refresh-token",
@@ -28,7 +16,8 @@ const REFRESH_TOKEN_REUSED: Spec = Spec::new(
     401,
     "refresh-token-reused",
     "The refresh token was used before",
-    "Somebody has used this token already: the owner or a thief. The session has been ended; sign in again.",
+    "Somebody has used this token already, more than seconds ago: the owner or a thief. The session has been ended; sign in \
+     again.",
 );
 
 /// All of them, for the documentation.
