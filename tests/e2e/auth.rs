@@ -93,6 +93,7 @@ async fn who_signs_out_by_the_access_token_need_send_no_body() {
     let tokens = ana.signs_in().await;
     logout().body("application/json", "").await.is(204).accept();
     ana.refreshes(&tokens.refresh).await.is_refused(401, "invalid-refresh-token");
+    logout().body("application/json", "null").await.is(204).accept();
     logout().body("text/plain", "bye").await.is_refused(415, "unsupported-media-type");
     logout().body("application/json", "bye").await.is_refused(400, "malformed-json");
     logout().without_token().await.is_refused(401, "unauthenticated");

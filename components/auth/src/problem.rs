@@ -16,8 +16,7 @@ const REFRESH_TOKEN_REUSED: Spec = Spec::new(
     401,
     "refresh-token-reused",
     "The refresh token was used before",
-    "Somebody has used this token already, more than seconds ago: the owner or a thief. The session has been ended; sign in \
-     again.",
+    "Somebody has used this token already: the owner or a thief. The session has been ended; sign in again.",
 );
 
 /// All of them, for the documentation.

@@ -40,7 +40,7 @@ where
     }
 }
 
-/// A body that need not be there: nothing at all is taken for none.
+/// A body that need not be there: nothing at all is taken for none, and so is `null`.
 impl<T, S> OptionalFromRequest<S> for Valid<T>
 where
     T: DeserializeOwned + Validate<Context = ()>,
@@ -55,7 +55,10 @@ where
             return Ok(None);
         }
         must_be_json(&parts.headers)?;
-        parse(&bytes).map(|body| Some(Self(body)))
+        match bytes.trim_ascii() {
+            b"null" => Ok(None),
+            json => parse(json).map(|body| Some(Self(body))),
+        }
     }
 }
 
