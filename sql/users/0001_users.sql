@@ -9,6 +9,8 @@ CREATE TABLE users (
   phone TEXT,
   -- PHC string of an argon2id hash; NULL once the account is deleted.
   password_hash TEXT,
+  -- Grows with every new password, not with a new hash of the same. Sessions are measured by it.
+  password_version INTEGER NOT NULL DEFAULT 1 CHECK (password_version > 0),
   version INTEGER NOT NULL DEFAULT 1 CHECK (version > 0),
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
@@ -35,7 +37,7 @@ CREATE TABLE user_words (
 
 CREATE INDEX user_words_by_user ON user_words (user_id);
 
--- Failed sign-ins, by e-mail address (hashed: it need not be anybody's) and network of the client.
+-- Wrong guesses at a password, by e-mail address (hashed: it need not be anybody's) and network of the client.
 -- network '*' counts them over all networks.
 CREATE TABLE sign_in_failures (
   email_hash BLOB NOT NULL,
@@ -46,6 +48,9 @@ CREATE TABLE sign_in_failures (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sign_in_failures_by_age ON sign_in_failures (last_failure_at);
+
+-- Too many of them are forgotten from the least weighty on.
+CREATE INDEX sign_in_failures_by_weight ON sign_in_failures (failures, last_failure_at);
 
 -- Networks from which the owner of an account has signed in: the brake over all networks spares them.
 CREATE TABLE known_networks (

@@ -1,6 +1,8 @@
 //! The end-to-end tests: the real components, over HTTP. What the actors can do is in `tests/src/`.
 
+mod administration;
 mod auth;
+mod auth_alone;
 mod bad_input;
 mod catalogue;
 mod crash;
@@ -8,7 +10,11 @@ mod documents;
 mod edge;
 mod faults;
 mod gateway;
+mod guessing;
+mod keys;
+mod passwords;
 mod products;
+mod refresh;
 mod schema;
 mod security;
 mod strangers;

@@ -10,7 +10,7 @@ use jwt_simple::algorithms::ES256KeyPair;
 use serde::Serialize;
 use serde_json::{Value, json};
 use souk_kit::permission::scope;
-use souk_kit::{Caller, Ctx, Problem, Result, Timestamp, settings};
+use souk_kit::{Caller, Conn, Ctx, Problem, Result, Timestamp, settings};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
@@ -33,7 +33,8 @@ struct Known {
 
 static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 
-/// The key that signs now. The first one is made when it is first needed.
+/// The key that signs now: the newest that is due. It is made when there is none, or when this instance cannot open it
+/// because the variable `auth_encryption_key` was changed.
 pub async fn current(ctx: &Ctx) -> Result<Arc<ES256KeyPair>> {
     if let Some(known) = KNOWN
         .lock()
@@ -42,44 +43,56 @@ pub async fn current(ctx: &Ctx) -> Result<Arc<ES256KeyPair>> {
     {
         return Ok(known);
     }
-    let now = Timestamp::now();
-    let signs = |keys: Vec<StoredKey>| keys.into_iter().find(|key| key.signs_from <= now);
-    let stored = match signs(store::keys(&ctx.conn().await?).await?) {
-        Some(key) => key,
-        None => first(ctx).await?,
-    };
-    let pair = Arc::new(open(&stored).await?);
+    let stored = newest_due(&ctx.conn().await?).await?;
+    let pair = Arc::new(match stored {
+        Some(pair) => pair,
+        None => make(ctx).await?,
+    });
     if let Ok(mut known) = KNOWN.lock() {
         *known = Some(Known { pair: pair.clone(), until: Instant::now() + REMEMBERED });
     }
     Ok(pair)
 }
 
-/// Makes the first key, unless another instance just has: the write lock lets one at a time look.
-async fn first(ctx: &Ctx) -> Result<StoredKey> {
-    let now = Timestamp::now();
-    let fresh = seal(now).await?;
-    let mut tx = ctx.begin().await?;
-    if let Some(key) = store::keys(&tx).await?.into_iter().find(|key| key.signs_from <= Timestamp::now()) {
-        tx.rollback().await?;
-        return Ok(key);
+/// The newest key whose time has come, if it can be opened. An older one must not sign: it will not be published for long.
+async fn newest_due(conn: &Conn) -> Result<Option<ES256KeyPair>> {
+    match store::keys(conn).await?.into_iter().find(StoredKey::is_due) {
+        Some(key) => open(&key).await,
+        None => Ok(None),
     }
-    store::add_key(&mut tx, &fresh, now).await?;
+}
+
+/// Makes a key that signs at once, unless another instance just has: the write lock lets one at a time look.
+async fn make(ctx: &Ctx) -> Result<ES256KeyPair> {
+    let now = Timestamp::now();
+    let (pair, sealed) = generate(now).await?;
+    let mut tx = ctx.begin().await?;
+    if let Some(made) = newest_due(&tx).await? {
+        tx.rollback().await?;
+        return Ok(made);
+    }
+    store::add_key(&mut tx, &sealed, published_until(now)).await?;
     tx.commit().await?;
-    Ok(fresh)
+    Ok(pair)
+}
+
+/// Until when a key must be published whose successor signs from `successor_signs_from` on: an instance may remember it for
+/// a little longer, and what it then signs holds for its time.
+fn published_until(successor_signs_from: Timestamp) -> Timestamp {
+    successor_signs_from.after(REMEMBERED).after(token::LIFETIME).after(token::LEEWAY)
 }
 
 /// Adds a key that will sign soon, unless one is waiting already. Answers when it will.
 async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
     let signs_from = Timestamp::now().after(PUBLISHED_AHEAD);
-    let fresh = seal(signs_from).await?;
+    let (_, sealed) = generate(signs_from).await?;
     let mut tx = ctx.begin().await?;
-    if let Some(waiting) = store::keys(&tx).await?.first().filter(|key| !key.signs_from.has_passed()) {
-        return Ok(waiting.signs_from);
+    if let Some(waiting) = store::keys(&tx).await?.first().filter(|key| !key.is_due()) {
+        let signs_from = waiting.signs_from;
+        tx.rollback().await?;
+        return Ok(signs_from);
     }
-    // The old key signs until the new one does, and an instance may remember it a little longer.
-    let published_until = signs_from.after(REMEMBERED).after(token::LIFETIME).after(token::LEEWAY);
-    store::add_key(&mut tx, &fresh, published_until).await?;
+    store::add_key(&mut tx, &sealed, published_until(signs_from)).await?;
     tx.commit().await?;
     Ok(signs_from)
 }
@@ -102,11 +115,12 @@ async fn cipher() -> Result<XChaCha20Poly1305> {
     Ok(XChaCha20Poly1305::new(&bytes.into()))
 }
 
-/// A new key, encrypted; its id is bound to the ciphertext.
-async fn seal(signs_from: Timestamp) -> Result<StoredKey> {
+/// A new key, and the same encrypted; its id is bound to the ciphertext.
+async fn generate(signs_from: Timestamp) -> Result<(ES256KeyPair, StoredKey)> {
     let pair = ES256KeyPair::generate();
     let public = pair.public_key();
     let kid = public.jwk_thumbprint();
+    let pair = pair.with_key_id(&kid);
     let mut nonce = [0_u8; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
     let payload = Payload { msg: &pair.to_bytes(), aad: kid.as_bytes() };
@@ -117,18 +131,27 @@ async fn seal(signs_from: Timestamp) -> Result<StoredKey> {
     for (name, value) in [("kid", kid.as_str()), ("use", "sig"), ("alg", "ES256")] {
         jwk[name] = json!(value);
     }
-    Ok(StoredKey { kid, sealed: [&nonce[..], &sealed].concat(), jwk: jwk.to_string(), signs_from })
+    let sealed = [&nonce[..], &sealed].concat();
+    Ok((pair, StoredKey { kid, sealed, jwk: jwk.to_string(), signs_from }))
 }
 
-async fn open(key: &StoredKey) -> Result<ES256KeyPair> {
-    let fault = || {
-        Problem::internal(format!("key {} cannot be decrypted: was auth_encryption_key changed?", key.kid))
-    };
-    let (nonce, sealed) = key.sealed.split_at_checked(NONCE_BYTES).ok_or_else(fault)?;
-    let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| fault())?;
-    let payload = Payload { msg: sealed, aad: key.kid.as_bytes() };
-    let bytes = cipher().await?.decrypt(&XNonce::from(nonce), payload).map_err(|_| fault())?;
-    Ok(ES256KeyPair::from_bytes(&bytes).map_err(|_| fault())?.with_key_id(&key.kid))
+/// A stored key; nothing, and a warning, when it was not encrypted with the `auth_encryption_key` of now.
+async fn open(key: &StoredKey) -> Result<Option<ES256KeyPair>> {
+    let cipher = cipher().await?;
+    let opened = key.sealed.split_at_checked(NONCE_BYTES).and_then(|(nonce, sealed)| {
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        let payload = Payload { msg: sealed, aad: key.kid.as_bytes() };
+        let bytes = cipher.decrypt(&XNonce::from(nonce), payload).ok()?;
+        Some(ES256KeyPair::from_bytes(&bytes).ok()?.with_key_id(&key.kid))
+    });
+    if opened.is_none() {
+        souk_kit::log(
+            souk_kit::Level::Warn,
+            "a signing key cannot be decrypted and is replaced: was the variable auth_encryption_key changed?",
+            json!({"key.id": key.kid}),
+        );
+    }
+    Ok(opened)
 }
 
 /// A JWK set (RFC 7517).

@@ -1,10 +1,11 @@
 //! Signing in: who proves to be somebody gets an access token that the gateway believes, and a way to get the next one.
 //!
-//! Keeps: a refresh token works once, and using an old one ends its session; a key is published before it signs and until everything that it signed has expired; neither a refresh
-//! token nor a private key can be read from the database.
+//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; no
+//! session outlives the password that it was begun with, but for the one that changed it; a key is published before it signs
+//! and until everything that it signed has expired; neither a refresh token nor a private key can be read from the database.
 //!
 //! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
-//! deleted or its password or roles changed.
+//! deleted or its password changed.
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
@@ -17,7 +18,7 @@ mod store;
 mod token;
 
 use serde::Deserialize;
-use souk_kit::{Ctx, Database, Event, Result, Service, Tx};
+use souk_kit::{Ctx, Database, Event, Problem, Result, Service, Tx};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -53,18 +54,23 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(keys::rotate))
 }
 
-/// Ends the sessions of who left, and those that an old password opened. Of changed roles nothing needs to be remembered:
-/// each refresh asks users for them.
+/// Ends the sessions of who left, and those that an old password opened.
 async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
     #[derive(Deserialize)]
     struct PasswordChanged {
+        password_version: i64,
         keep_session: Option<String>,
     }
+    // The kit has checked that the caller is the source; that the source may say such things is for us to check.
+    if event.source != "/users" {
+        return Err(Problem::forbidden("Only users can tell of people."));
+    }
     match event.kind.as_str() {
-        "souk.user.deleted" => store::end_all(tx, &event.subject, None).await?,
+        "souk.user.deleted" => store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?,
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
-            store::end_all(tx, &event.subject, changed.keep_session.as_deref()).await?;
+            let keep = changed.keep_session.as_deref();
+            store::end_before(tx, &event.subject, changed.password_version, keep).await?;
         }
         _ => {}
     }

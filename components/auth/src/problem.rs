@@ -2,22 +2,10 @@
 
 use http::StatusCode;
 use souk_kit::client::Reply;
+use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
 use souk_kit::{Problem, Refusal, Spec};
 use std::time::Duration;
 
-const WRONG_CREDENTIALS: Spec = Spec::new(
-    401,
-    "wrong-credentials",
-    "Wrong e-mail address or password",
-    "No account has this e-mail address and password together. Which of them is wrong is not said.",
-);
-const TOO_MANY_ATTEMPTS: Spec = Spec::new(
-    429,
-    "too-many-attempts",
-    "Too many failed attempts",
-    "The pause grows with every failure, to at most a quarter of an hour. Wait as long as `Retry-After` says.",
-)
-.transient();
 const INVALID_REFRESH_TOKEN: Spec = Spec::new(
     401,
     "invalid-refresh-token",

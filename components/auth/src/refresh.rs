@@ -9,9 +9,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use souk_kit::id::SessionId;
-use souk_kit::{Problem, Result, Secret};
+use souk_kit::{Problem, Result, Secret, Timestamp};
+use std::time::Duration;
 
 const PREFIX: &str = "srt_";
+/// How long the token before the current one is still answered, with the current one: two tabs of a browser may send the
+/// same token at the same moment, and an answer may get lost on the way.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What it means that a genuine token comes in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// It is the current one.
+    First,
+    /// It was the current one a moment ago.
+    Again,
+    /// It was used before: by the owner or by a thief, and nobody knows who of them this is.
+    Reuse,
+}
 
 /// What a refresh token says of itself; to be believed once [`Claim::is_genuine`].
 pub struct Claim {
@@ -36,6 +51,17 @@ impl Claim {
     pub fn is_genuine(&self, session: &Session, key: &Secret) -> Result<bool> {
         Ok(mac(session, self.generation, key)?.verify_slice(&self.code).is_ok())
     }
+
+    /// What it means that the token, which is genuine, comes in now.
+    pub fn usage(&self, session: &Session, now: Timestamp) -> Usage {
+        if self.generation == session.generation {
+            return Usage::First;
+        }
+        let is_last = self.generation == session.generation - 1;
+        // Both ways, so that a clock that steps back does not make the grace any longer.
+        let since = now.as_millis().abs_diff(session.last_used_at.as_millis());
+        if is_last && u128::from(since) <= GRACE.as_millis() { Usage::Again } else { Usage::Reuse }
+    }
 }
 
 /// The session's token of a generation.
@@ -57,7 +83,6 @@ fn mac(session: &Session, generation: i64, key: &Secret) -> Result<Hmac<Sha256>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use souk_kit::Timestamp;
     use souk_kit::id::UserId;
 
     fn session() -> Session {
@@ -67,6 +92,7 @@ mod tests {
             id: SessionId::new(),
             user_id: UserId::new(),
             salt: vec![7; 16],
+            password_version: 1,
             generation: 3,
             address,
             user_agent,
@@ -87,6 +113,22 @@ mod tests {
         assert!(!later.is_genuine(&session, &key).unwrap());
         let elsewhere = Session { salt: vec![8; 16], ..session };
         assert!(!claim.is_genuine(&elsewhere, &key).unwrap());
+    }
+
+    #[test]
+    fn the_token_before_the_current_one_is_good_for_seconds() {
+        let session = session();
+        let usage = |generation: i64, millis: i64| {
+            let claim = Claim { session: session.id, generation, code: Vec::new() };
+            claim.usage(&session, Timestamp::from_millis(session.last_used_at.as_millis() + millis))
+        };
+        assert_eq!([usage(3, 0), usage(3, 1_000_000)], [Usage::First, Usage::First]);
+        assert_eq!(
+            [usage(2, 0), usage(2, 10_000), usage(2, -10_000)],
+            [Usage::Again, Usage::Again, Usage::Again]
+        );
+        assert_eq!([usage(2, 10_001), usage(2, -10_001)], [Usage::Reuse, Usage::Reuse]);
+        assert_eq!([usage(1, 0), usage(4, 0)], [Usage::Reuse, Usage::Reuse]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sign in, go on, sign out.
 
 use crate::problem::AuthError;
-use crate::refresh::{self, Claim};
+use crate::refresh::{self, Claim, Usage};
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
@@ -76,10 +76,17 @@ impl IntoResponse for Tokens {
     }
 }
 
-/// A person, as users knows them.
+/// Whose password it is, as users says.
+#[derive(Deserialize)]
+struct Proven {
+    user_id: UserId,
+    roles: Vec<Role>,
+    password_version: i64,
+}
+
+/// What a person is to the shop, as users says.
 #[derive(Deserialize)]
 struct Standing {
-    user_id: UserId,
     roles: Vec<Role>,
 }
 
@@ -115,7 +122,7 @@ pub async fn login(
     if !reply.status.is_success() {
         return Err(AuthError::of_check(&reply));
     }
-    let who: Standing = reply.json()?;
+    let who: Proven = reply.json()?;
     let mut salt = vec![0; 16];
     getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
     let now = Timestamp::now();
@@ -124,6 +131,7 @@ pub async fn login(
         id: SessionId::new(),
         user_id: who.user_id,
         salt,
+        password_version: who.password_version,
         generation: 1,
         address: caller.address,
         user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
@@ -133,46 +141,64 @@ pub async fn login(
     };
     let tokens = tokens(&ctx, &session, &who.roles).await?;
     let mut tx = ctx.begin().await?;
-    store::begin(&mut tx, &session).await?;
+    if !store::begin(&mut tx, &session).await? {
+        return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
+    }
     tx.commit().await?;
     Ok(tokens)
 }
 
-/// The session of a genuine refresh token, of whatever generation.
-async fn session_of(ctx: &Ctx, token: &Secret) -> Result<(Session, Claim)> {
-    let claim = Claim::read(token).ok_or(AuthError::InvalidRefreshToken)?;
-    let session =
-        store::find(&ctx.conn().await?, claim.session).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    if !claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)? {
-        return Err(AuthError::InvalidRefreshToken.into());
-    }
-    Ok((session, claim))
+/// The session of a genuine refresh token, of whatever generation; nothing when there is none.
+async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)>> {
+    let Some(claim) = Claim::read(token) else { return Ok(None) };
+    let Some(session) = store::find(&ctx.conn().await?, claim.session).await? else { return Ok(None) };
+    let is_genuine = claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)?;
+    Ok(is_genuine.then_some((session, claim)))
 }
 
 /// Get new tokens for a refresh token.
 ///
-/// Each refresh token is good once. A second use means that it was stolen, before or now: the session ends (RFC 9700,
-/// section 4.14.2). Roles are read anew.
+/// Each refresh token is good once. For ten seconds it may be sent again, and gets the same successor: two tabs may refresh
+/// at once. A later use means that it was stolen, before or now: the session ends (RFC 9700, section 4.14.2). Roles are read
+/// anew.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
 pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
-    let (mut session, claim) = session_of(&ctx, &body.refresh_token).await?;
-    if claim.generation != session.generation {
+    let (session, claim) =
+        session_of(&ctx, &body.refresh_token).await?.ok_or(AuthError::InvalidRefreshToken)?;
+    if claim.usage(&session, Timestamp::now()) == Usage::Reuse {
         return reused(&ctx, &session).await;
     }
+    let roles = roles_of(&ctx, &session).await?;
+    let session = go_on(&ctx, session, &claim).await?;
+    tokens(&ctx, &session, &roles).await
+}
+
+/// What the session's owner is to the shop, now. The session of who is nobody any more ends.
+async fn roles_of(ctx: &Ctx, session: &Session) -> Result<Vec<Role>> {
     let path = format!("/internal/users/{}", session.user_id);
     let reply = ctx.call(Method::GET, "users", path).send().await?;
     if reply.status == StatusCode::NOT_FOUND {
         store::end(&ctx.conn().await?, session.id, None).await?;
         return Err(AuthError::InvalidRefreshToken.into());
     }
-    let who: Standing = reply.json()?;
-    match store::advance(&ctx.conn().await?, &session).await? {
-        Some(generation) => session.generation = generation,
-        None => return reused(&ctx, &session).await,
+    Ok(reply.json::<Standing>()?.roles)
+}
+
+/// Moves a session to its next generation, unless the same token has done so a moment ago.
+async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session> {
+    let conn = ctx.conn().await?;
+    if claim.usage(&session, Timestamp::now()) == Usage::First
+        && let Some(next) = store::advance(&conn, &session).await?
+    {
+        return Ok(next);
     }
-    session.last_used_at = Timestamp::now();
-    tokens(&ctx, &session, &who.roles).await
+    // Somebody else was faster: the session has gone on, or it has ended.
+    let session = store::find(&conn, session.id).await?.ok_or(AuthError::InvalidRefreshToken)?;
+    match claim.usage(&session, Timestamp::now()) {
+        Usage::Again => Ok(session),
+        Usage::First | Usage::Reuse => reused(ctx, &session).await,
+    }
 }
 
 async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
@@ -187,13 +213,13 @@ async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
 
 /// Sign out.
 ///
-/// Ends the session of the refresh token or, if none is sent, that of the access token. An access token that is out there
+/// Ends the session of the refresh token or, if none is sent, that of the access token; then no body is needed. An access token that is out there
 /// stays good until it expires, ten minutes at most. Signing out twice is no error.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Logout, responses((status = 204),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Logout>, responses((status = 204),
     (status = 401, body = ProblemDocument)))]
-pub async fn logout(ctx: Ctx, caller: Caller, Valid(body): Valid<Logout>) -> Result<StatusCode> {
-    let session = match &body.refresh_token {
-        Some(token) => session_of(&ctx, token).await.ok().map(|(session, _)| session.id),
+pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
+    let session = match body.and_then(|Valid(body)| body.refresh_token) {
+        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| session.id),
         None => {
             caller.user_id()?;
             caller.session.as_deref().and_then(|id| id.parse().ok())

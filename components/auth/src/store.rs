@@ -11,6 +11,10 @@ pub const IDLE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How many sessions a person can have; the least used one ends for a new one.
 const MAX_SESSIONS: u32 = 50;
+/// How long news of a password is kept: longer than any sign-in takes, which is all that they are for.
+const NEWS_KEPT: Duration = Duration::from_secs(3600);
+/// The version that comes after every password: the account is gone.
+pub const NO_PASSWORD: i64 = i64::MAX;
 
 /// A sign-in.
 #[derive(Debug, Clone)]
@@ -18,6 +22,7 @@ pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
     pub salt: Vec<u8>,
+    pub password_version: i64,
     pub generation: i64,
     pub address: Option<String>,
     pub user_agent: Option<String>,
@@ -38,6 +43,7 @@ fn session(row: Row<'_>) -> Result<Session, DbError> {
         id: row.parse("id")?,
         user_id: row.parse("user_id")?,
         salt: row.get("salt")?,
+        password_version: row.get("password_version")?,
         generation: row.get("generation")?,
         address: row.get("address")?,
         user_agent: row.get("user_agent")?,
@@ -47,28 +53,36 @@ fn session(row: Row<'_>) -> Result<Session, DbError> {
     })
 }
 
-/// Adds a sign-in, and ends the person's least used ones beyond what is allowed.
-pub async fn begin(tx: &mut Tx, session: &Session) -> Result<(), DbError> {
-    tx.exec(
-        "INSERT INTO sessions (id, user_id, salt, address, user_agent, created_at, last_used_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
-        params![
-            session.id,
-            session.user_id,
-            session.salt.clone(),
-            session.address.as_deref(),
-            session.user_agent.as_deref(),
-            session.created_at,
-            session.expires_at
-        ],
-    )
-    .await?;
+/// Adds a sign-in, and ends the person's least used ones beyond what is allowed. False when its password is no longer the
+/// account's.
+pub async fn begin(tx: &mut Tx, session: &Session) -> Result<bool, DbError> {
+    let begun = tx
+        .one(
+            "INSERT INTO sessions (id, user_id, salt, address, user_agent, created_at, last_used_at, expires_at,
+                                   password_version)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8
+              WHERE NOT EXISTS (SELECT 1 FROM newest_passwords WHERE user_id = ?2 AND password_version > ?8)
+             RETURNING 1 AS begun",
+            params![
+                session.id,
+                session.user_id,
+                session.salt.clone(),
+                session.address.as_deref(),
+                session.user_agent.as_deref(),
+                session.created_at,
+                session.expires_at,
+                session.password_version
+            ],
+            |row| row.get::<i64>("begun"),
+        )
+        .await?;
     tx.exec(
         "DELETE FROM sessions WHERE id IN (
            SELECT id FROM sessions WHERE user_id = ?1 ORDER BY last_used_at DESC, id DESC LIMIT -1 OFFSET ?2)",
         params![session.user_id, MAX_SESSIONS],
     )
-    .await
+    .await?;
+    Ok(begun.is_some())
 }
 
 /// A sign-in that has not ended.
@@ -78,12 +92,12 @@ pub async fn find(conn: &Conn, id: SessionId) -> Result<Option<Session>, DbError
 }
 
 /// Moves a session to its next generation; nothing when somebody else has.
-pub async fn advance(conn: &Conn, session: &Session) -> Result<Option<i64>, DbError> {
+pub async fn advance(conn: &Conn, of: &Session) -> Result<Option<Session>, DbError> {
     conn.one(
         "UPDATE sessions SET generation = generation + 1, last_used_at = ?3 WHERE id = ?1 AND generation = ?2
-         RETURNING generation",
-        params![session.id, session.generation, Timestamp::now()],
-        |row| row.get("generation"),
+         RETURNING *",
+        params![of.id, of.generation, Timestamp::now()],
+        session,
     )
     .await
 }
@@ -100,9 +114,28 @@ pub async fn end(conn: &Conn, id: SessionId, user: Option<UserId>) -> Result<boo
     Ok(ended.is_some())
 }
 
-/// Ends all of a person's sessions, but for one that may go on.
-pub async fn end_all(tx: &mut Tx, user_id: &str, keep: Option<&str>) -> Result<(), DbError> {
-    tx.exec("DELETE FROM sessions WHERE user_id = ?1 AND id IS NOT ?2", params![user_id, keep]).await
+/// Ends the sessions of a person's earlier passwords, but for one that may go on as if begun with the newest, and lets no
+/// more of them begin. News may come late, twice and in any order.
+pub async fn end_before(
+    tx: &mut Tx,
+    user_id: &str,
+    password_version: i64,
+    keep: Option<&str>,
+) -> Result<(), DbError> {
+    tx.exec(
+        "INSERT INTO newest_passwords (user_id, password_version, heard_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (user_id) DO UPDATE SET
+           password_version = max(password_version, excluded.password_version), heard_at = excluded.heard_at",
+        params![user_id, password_version, Timestamp::now()],
+    )
+    .await?;
+    tx.exec(
+        "UPDATE sessions SET password_version = max(password_version, ?2) WHERE id = ?3 AND user_id = ?1",
+        params![user_id, password_version, keep],
+    )
+    .await?;
+    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND password_version < ?2";
+    tx.exec(sql, params![user_id, password_version]).await
 }
 
 /// A person's sessions, the last used first.
@@ -113,11 +146,13 @@ pub async fn list(conn: &Conn, user_id: UserId) -> Result<Vec<Session>, DbError>
     conn.all(sql, params![user_id, now, now.before(IDLE)], session).await
 }
 
-/// Forgets sessions that have ended by themselves, and keys that signed nothing that still holds.
+/// Forgets sessions that have ended by themselves, old news, and keys that signed nothing that still holds.
 pub async fn purge(conn: &Conn) -> Result<(), DbError> {
     let now = Timestamp::now();
     conn.exec("DELETE FROM sessions WHERE expires_at <= ?1", params![now]).await?;
     conn.exec("DELETE FROM sessions WHERE last_used_at <= ?1", params![now.before(IDLE)]).await?;
+    let news = params![now.before(NEWS_KEPT)];
+    conn.exec("DELETE FROM newest_passwords WHERE heard_at <= ?1", news).await?;
     conn.exec("DELETE FROM signing_keys WHERE published_until <= ?1", params![now]).await
 }
 
@@ -129,6 +164,13 @@ pub struct StoredKey {
     pub sealed: Vec<u8>,
     pub jwk: String,
     pub signs_from: Timestamp,
+}
+
+impl StoredKey {
+    /// Whether its time to sign has come.
+    pub fn is_due(&self) -> bool {
+        self.signs_from.has_passed()
+    }
 }
 
 /// The keys that are published, newest first.

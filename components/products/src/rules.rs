@@ -221,7 +221,7 @@ pub fn slug_is_fit(slug: &str) -> Result<(), String> {
 }
 
 fn line(text: &str, max: usize) -> Result<(), String> {
-    if text.trim().is_empty() || text.trim() != text || text.chars().count() > max {
+    if !souk_kit::text::is_visible(text) || text.trim() != text || text.chars().count() > max {
         return Err(format!("must have 1 to {max} characters, without white space at either end"));
     }
     match text.chars().any(is_forbidden) {

@@ -1,5 +1,6 @@
 //! One's own account: register, read, update, change the password, delete.
 
+use crate::guess::{self, Guess};
 use crate::password;
 use crate::problem::UsersError;
 use crate::rules;
@@ -72,6 +73,7 @@ impl Locale {
 pub struct Registration {
     /// The e-mail address to sign in with. Upper and lower case are the same.
     #[garde(email, length(max = 254), custom(plain))]
+    #[serde(deserialize_with = "trimmed")]
     pub email: String,
     /// 10 to 200 characters; not one of those that attackers try first.
     #[garde(length(chars, min = 10, max = 200))]
@@ -130,6 +132,11 @@ pub struct Farewell {
 /// Tells a field that is null from one that is absent.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Forms and clipboards leave spaces around an address.
+fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| text.trim().to_owned())
 }
 
 fn plain(text: &str, (): &()) -> garde::Result {
@@ -241,10 +248,17 @@ pub async fn update(
     change(&ctx, caller.user_id()?, &wanted, body).await
 }
 
-/// Refuses whoever does not know the account's password.
-async fn must_know_password(ctx: &Ctx, id: UserId, password: &Secret) -> Result<()> {
-    let hash = store::password_hash(&ctx.conn().await?, id).await?;
-    if password::verify(password, hash.as_deref())? { Ok(()) } else { Err(UsersError::WrongPassword.into()) }
+/// Refuses whoever does not know the account's password, blaming `pointer`. Answers the password's version.
+async fn must_know_password(
+    ctx: &Ctx,
+    caller: &Caller,
+    profile: &Profile,
+    password: &Secret,
+    pointer: &'static str,
+) -> Result<i64> {
+    let guess = Guess { email: &profile.email, password, address: caller.address.as_deref() };
+    let known = guess::judge(ctx, guess).await?.filter(|known| known.user_id == Some(profile.id));
+    Ok(known.ok_or(UsersError::WrongPassword(pointer))?.password_version)
 }
 
 /// Change one's password.
@@ -253,6 +267,7 @@ async fn must_know_password(ctx: &Ctx, id: UserId, password: &Secret) -> Result<
 #[utoipa::path(post, path = "/users/me/password", tag = "users", security(("bearer" = ["account"])),
     request_body = PasswordChange, responses((status = 204),
     (status = 403, body = ProblemDocument, description = "`wrong-password`"),
+    (status = 429, body = ProblemDocument, description = "`too-many-attempts`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`")))]
 pub async fn change_password(
     ctx: Ctx,
@@ -261,13 +276,16 @@ pub async fn change_password(
 ) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
     let id = caller.user_id()?;
-    let email = store::find(&ctx.conn().await?, id).await?.email;
-    must_be_strong(&body.new_password, &email, "/new_password")?;
-    must_know_password(&ctx, id, &body.current_password).await?;
+    let profile = store::find(&ctx.conn().await?, id).await?;
+    must_be_strong(&body.new_password, &profile.email, "/new_password")?;
+    let pointer = "/current_password";
+    let known = must_know_password(&ctx, &caller, &profile, &body.current_password, pointer).await?;
     let hash = password::hash(&body.new_password)?;
     let mut tx = ctx.begin().await?;
-    store::set_password(&mut tx, id, &hash).await?;
-    tx.emit("souk.user.password_changed", id, json!({"keep_session": caller.session})).await?;
+    let version = store::set_password(&mut tx, id, known, &hash).await?;
+    let version = version.ok_or(UsersError::WrongPassword(pointer))?; // Somebody else has just changed it.
+    let told = json!({"keep_session": caller.session, "password_version": version});
+    tx.emit("souk.user.password_changed", id, told).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -278,7 +296,7 @@ pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
     if profile.roles.contains(&Role::Admin) && store::other_administrators(&tx, Some(id)).await? == 0 {
         return Err(UsersError::LastAdministrator.into());
     }
-    store::erase(&mut tx, id).await?;
+    store::erase(&mut tx, &profile).await?;
     tx.emit("souk.user.deleted", id, json!({})).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -291,11 +309,13 @@ pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
 /// orders and invoices, which the law requires to be kept, refer to it.
 #[utoipa::path(delete, path = "/users/me", tag = "users", security(("bearer" = ["account"])), request_body = Farewell,
     responses((status = 204), (status = 403, body = ProblemDocument, description = "`wrong-password`"),
-    (status = 409, body = ProblemDocument, description = "`last-administrator`")))]
+    (status = 409, body = ProblemDocument, description = "`last-administrator`"),
+    (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
 pub async fn delete(ctx: Ctx, caller: Caller, Valid(body): Valid<Farewell>) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
     let id = caller.user_id()?;
-    must_know_password(&ctx, id, &body.password).await?;
+    let profile = store::find(&ctx.conn().await?, id).await?;
+    must_know_password(&ctx, &caller, &profile, &body.password, "/password").await?;
     erase(ctx.begin().await?, id).await
 }
 

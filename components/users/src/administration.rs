@@ -2,10 +2,13 @@
 
 use crate::account::{self, Profile, ProfileChange, Registration};
 use crate::problem::UsersError;
+use crate::rules;
 use crate::store::{self, Filter};
+use axum::extract::FromRequestParts;
 use axum::response::Response;
 use garde::Validate;
-use http::{HeaderMap, StatusCode, header};
+use http::request::Parts;
+use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use souk_kit::id::UserId;
@@ -22,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// The beginning of a word of the name or of the e-mail address.
+    /// Words of the name or of the e-mail address, or their beginnings: all of them must match.
     #[garde(inner(length(chars, min = 1, max = 254)))]
     q: Option<String>,
     /// A role.
@@ -45,18 +48,29 @@ pub struct Roles {
     roles: Vec<Role>,
 }
 
+/// Proof of knowing the variable `bootstrap_key`. As an argument it is asked for before the body is looked at.
+pub struct BootstrapKey;
+
+impl<S: Sync> FromRequestParts<S> for BootstrapKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        match settings::key("bootstrap_key").await?.matches(token) {
+            true => Ok(Self),
+            false => Err(Problem::unauthenticated("This needs the bootstrap key as bearer token.")),
+        }
+    }
+}
+
 /// Create the first administrator.
 ///
 /// Works once, with the variable `bootstrap_key` as bearer token.
 #[utoipa::path(post, path = "/users/bootstrap", tag = "users", request_body = Registration, responses(
     (status = 201, body = Profile), (status = 401, body = ProblemDocument),
     (status = 409, body = ProblemDocument, description = "`administrator-exists`, `email-taken`")))]
-pub async fn bootstrap(ctx: Ctx, headers: HeaderMap, submit: Submit<Registration>) -> Result<Response> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if !settings::key("bootstrap_key").await?.matches(token) {
-        return Err(Problem::unauthenticated("This needs the bootstrap key as bearer token."));
-    }
+pub async fn bootstrap(ctx: Ctx, _: BootstrapKey, submit: Submit<Registration>) -> Result<Response> {
     account::create(&ctx, submit, &[Role::Customer, Role::Admin], true).await
 }
 
@@ -70,8 +84,12 @@ pub async fn list(
 ) -> Result<Page<Profile>> {
     caller.needs(scope::USERS_READ)?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    let word = query.q.as_deref().map(str::trim);
-    let filter = Filter { word, role: query.role, after: page.after()?, limit: page.limit() + 1 };
+    let words = query.q.as_deref().map(rules::searched_words);
+    if words.as_ref().is_some_and(Vec::is_empty) {
+        return Page::new(Vec::new(), page.limit(), |user: &Profile| user.id); // Signs that nobody's name is made of.
+    }
+    let words = words.unwrap_or_default();
+    let filter = Filter { words: &words, role: query.role, after: page.after()?, limit: page.limit() + 1 };
     let users = store::list(&ctx.conn().await?, &filter).await?;
     Page::new(users, page.limit(), |user| user.id)
 }

@@ -1,6 +1,6 @@
 //! Internal: auth asks whether a password is right, and what roles somebody has.
 
-use crate::password;
+use crate::guess::{self, Guess};
 use crate::problem::UsersError;
 use crate::rules;
 use crate::store;
@@ -27,6 +27,15 @@ pub struct Attempt {
     address: Option<String>,
 }
 
+/// Whose password it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Proven {
+    user_id: UserId,
+    roles: Vec<Role>,
+    /// Grows with every new password: what was begun with an earlier one is over.
+    password_version: i64,
+}
+
 /// A person, as far as tokens are concerned.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Standing {
@@ -39,29 +48,16 @@ pub struct Standing {
 /// An unknown e-mail address gets the answer of a wrong password, after the same time. Failures slow the network that
 /// they come from; see `rules::wait`.
 #[utoipa::path(post, path = "/internal/credentials/check", tag = "internal", request_body = Attempt, responses(
-    (status = 200, body = Standing),
+    (status = 200, body = Proven),
     (status = 401, body = ProblemDocument, description = "`wrong-credentials`"),
     (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
-pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<Attempt>) -> Result<Json<Standing>> {
+pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<Attempt>) -> Result<Json<Proven>> {
     caller.must_be_service("auth")?;
     let email = rules::normalise_email(&attempt.email);
-    let network = rules::network(attempt.address.as_deref());
-    let known = store::credentials(&ctx.conn().await?, &email, &network).await?;
-    if let Some(pause) = rules::wait(known.history) {
-        return Err(UsersError::TooManyAttempts(pause).into());
-    }
-    let right = password::verify(&attempt.password, known.password_hash.as_deref())?;
-    match known.user_id.filter(|_| right) {
-        Some(user_id) => {
-            let failed_before = known.history.from_here > 0;
-            store::note_success(&ctx.conn().await?, &email, &network, failed_before).await?;
-            Ok(Json(Standing { user_id, roles: known.roles }))
-        }
-        None => {
-            store::note_failure(&ctx.conn().await?, &email, &network).await?;
-            Err(UsersError::WrongCredentials.into())
-        }
-    }
+    let guess = Guess { email: &email, password: &attempt.password, address: attempt.address.as_deref() };
+    let known = guess::judge(&ctx, guess).await?.ok_or(UsersError::WrongCredentials)?;
+    let user_id = known.user_id.ok_or(UsersError::WrongCredentials)?;
+    Ok(Json(Proven { user_id, roles: known.roles, password_version: known.password_version }))
 }
 
 /// What somebody is to the shop, now.

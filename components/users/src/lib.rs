@@ -4,11 +4,12 @@
 //! administrator once there was one; a deleted account keeps its id, which orders and invoices refer to, and nothing else.
 //!
 //! Calls nobody. Publishes `souk.user.registered`, `souk.user.deleted`, `souk.user.password_changed` and
-//! `souk.user.roles_changed`; auth ends sessions on the last three.
+//! `souk.user.roles_changed`; auth ends sessions on the second and the third.
 
 mod account;
 mod administration;
 mod credentials;
+mod guess;
 mod password;
 mod problem;
 mod rules;
@@ -31,7 +32,6 @@ pub static SERVICE: Service = Service {
     subscriptions: &[
         Subscription { event: "souk.user.deleted", subscriber: "auth" },
         Subscription { event: "souk.user.password_changed", subscriber: "auth" },
-        Subscription { event: "souk.user.roles_changed", subscriber: "auth" },
     ],
     maintain: Some(|ctx| Box::pin(credentials::purge(ctx))),
     ..Service::BASE

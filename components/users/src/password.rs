@@ -38,6 +38,11 @@ pub fn hash(password: &Secret) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// Whether the hash is not what [`hash`] would make today.
+pub fn is_outdated(hash: &str) -> bool {
+    !hash.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"))
+}
+
 /// Whether this is the password; without a hash it takes as long to say no.
 pub fn verify(password: &Secret, hash: Option<&str>) -> Result<bool> {
     let parsed = PasswordHash::new(hash.unwrap_or(DUMMY)).map_err(|error| fault(&error))?;
@@ -53,6 +58,8 @@ mod tests {
     fn only_the_password_fits_its_hash() {
         let hash = hash(&Secret::new("correct horse battery")).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(!is_outdated(&hash) && !is_outdated(DUMMY));
+        assert!(is_outdated(&hash.replace("t=2", "t=1")) && is_outdated(&hash.replace("v=19", "v=16")));
         assert!(verify(&Secret::new("correct horse battery"), Some(&hash)).unwrap());
         assert!(!verify(&Secret::new("correct horse"), Some(&hash)).unwrap());
     }

@@ -1,5 +1,6 @@
 //! Everything this service refuses, beside what the kit does.
 
+use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
 use souk_kit::{FieldError, Refusal, Spec};
 use std::time::Duration;
 
@@ -9,19 +10,6 @@ const EMAIL_TAKEN: Spec = Spec::new(
     "The e-mail address is taken",
     "Another account has this e-mail address. Sign in with it, or use another one.",
 );
-const WRONG_CREDENTIALS: Spec = Spec::new(
-    401,
-    "wrong-credentials",
-    "Wrong e-mail address or password",
-    "No account has this e-mail address and password together. Which of them is wrong is not said.",
-);
-const TOO_MANY_ATTEMPTS: Spec = Spec::new(
-    429,
-    "too-many-attempts",
-    "Too many failed attempts",
-    "The pause grows with every failure, to at most a quarter of an hour. Wait as long as `Retry-After` says.",
-)
-.transient();
 const WRONG_PASSWORD: Spec = Spec::new(
     403,
     "wrong-password",
@@ -60,8 +48,8 @@ pub enum UsersError {
     WrongCredentials,
     /// Too many attempts have failed; the next one may be made after this time.
     TooManyAttempts(Duration),
-    /// The current password is needed, and this is not it.
-    WrongPassword,
+    /// The account's password is needed, and what stands at this JSON pointer is not it.
+    WrongPassword(&'static str),
     /// Nobody would administer the suite any more.
     LastAdministrator,
     /// The first administrator is made once.
@@ -74,7 +62,7 @@ impl Refusal for UsersError {
             Self::EmailTaken => EMAIL_TAKEN,
             Self::WrongCredentials => WRONG_CREDENTIALS,
             Self::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
-            Self::WrongPassword => WRONG_PASSWORD,
+            Self::WrongPassword(_) => WRONG_PASSWORD,
             Self::LastAdministrator => LAST_ADMINISTRATOR,
             Self::AdministratorExists => ADMINISTRATOR_EXISTS,
         }
@@ -90,7 +78,7 @@ impl Refusal for UsersError {
     fn errors(&self) -> Vec<FieldError> {
         match self {
             Self::EmailTaken => vec![FieldError::at("/email", "is taken")],
-            Self::WrongPassword => vec![FieldError::at("/current_password", "is wrong")],
+            Self::WrongPassword(pointer) => vec![FieldError::at(*pointer, "is wrong")],
             _ => Vec::new(),
         }
     }

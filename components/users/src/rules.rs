@@ -3,68 +3,12 @@
 use souk_kit::Secret;
 use std::net::IpAddr;
 use std::time::Duration;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
-/// Passwords that attackers try first; long enough ones only, for shorter ones are refused anyway.
-const COMMON_PASSWORDS: &[&str] = &[
-    "1234567890",
-    "0123456789",
-    "12345678910",
-    "123456789a",
-    "1q2w3e4r5t",
-    "1qaz2wsx3edc",
-    "qwertyuiop",
-    "qwerty123456",
-    "qwerty12345",
-    "azertyuiop",
-    "azerty123456",
-    "password12",
-    "password123",
-    "password1234",
-    "motdepasse",
-    "motdepasse1",
-    "motdepasse123",
-    "passw0rd123",
-    "p@ssw0rd123",
-    "iloveyou123",
-    "welcome123",
-    "welcome1234",
-    "letmein123",
-    "administrator",
-    "administrateur",
-    "admin12345",
-    "admin123456",
-    "changeme123",
-    "trustno1234",
-    "football123",
-    "baseball123",
-    "superman123",
-    "sunshine123",
-    "princess123",
-    "dragon12345",
-    "monkey12345",
-    "abcdefghij",
-    "abcdefghijk",
-    "abcd123456",
-    "abc1234567",
-    "a123456789",
-    "aaaaaaaaaa",
-    "1111111111",
-    "0000000000",
-    "9876543210",
-    "0987654321",
-    "q1w2e3r4t5",
-    "zaq12wsxcde",
-    "asdfghjkl1",
-    "asdfghjkl;",
-    "zxcvbnm123",
-    "doudou1234",
-    "soleil1234",
-    "bonjour123",
-    "loulou1234",
-    "chouchou12",
-    "jetaime123",
-    "marseille13",
-];
+/// Passwords that attackers try first, one a line; long enough ones only, for shorter ones are refused anyway. Most are from
+/// the list of 20,000 that Royce Williams drew up for Django; the rest are what French and English keyboards suggest.
+const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
 /// How often one network may fail before it has to wait.
 const FREE_FAILURES: u32 = 5;
@@ -79,32 +23,57 @@ pub const FAILURES_COUNT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long the owner's networks are remembered.
 pub const NETWORK_KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// How many of the owner's networks are remembered, the newest.
+pub const MAX_KNOWN_NETWORKS: u32 = 20;
+/// How many failures are remembered, by address and network: some 10 MB.
+pub const MAX_FAILURES_KEPT: u32 = 100_000;
+/// How many words are searched for; each costs a look into an index.
+const MAX_SEARCHED_WORDS: usize = 8;
+
 /// The form in which an e-mail address is stored and compared.
 pub fn normalise_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-/// The words by which an administrator finds a person.
+/// The words by which an administrator finds a person: those of the name and of the e-mail address, and the latter whole.
 pub fn words(name: Option<&str>, email: &str) -> Vec<String> {
-    let text = format!("{} {email}", name.unwrap_or_default()).to_lowercase();
-    let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned);
-    let mut words: Vec<String> =
-        parts.chain([email.to_owned()]).map(|word| word.chars().take(254).collect()).collect();
+    let text = folded(&format!("{} {email}", name.unwrap_or_default()));
+    let words = alphanumeric(&text).chain([folded(email)]);
+    let mut words: Vec<String> = words.map(|word| word.chars().take(254).collect()).collect();
     words.sort();
     words.dedup();
     words
 }
 
+/// The words of a search, as [`words`] has them. An address is looked for as a whole.
+pub fn searched_words(query: &str) -> Vec<String> {
+    let query = folded(query);
+    let parts = query.split_whitespace().flat_map(|part| match part.contains('@') {
+        true => vec![part.to_owned()],
+        false => alphanumeric(part).collect(),
+    });
+    parts.take(MAX_SEARCHED_WORDS).collect()
+}
+
+/// Lower case, and without accents: who looks for Zoe finds Zoë.
+fn folded(text: &str) -> String {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
+}
+
+fn alphanumeric(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
 /// Refuses text that would not show as it is: control characters and marks that turn the direction of writing.
 pub fn is_plain_text(text: &str) -> bool {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}');
-    !text.chars().any(|c| c.is_control() || turns(c)) && !text.trim().is_empty()
+    !text.chars().any(|c| c.is_control() || turns(c)) && souk_kit::text::is_visible(text)
 }
 
 /// Why a password will not do, if it will not.
 pub fn weakness(password: &Secret, email: &str) -> Option<&'static str> {
-    let lower = password.expose().to_lowercase();
-    if COMMON_PASSWORDS.contains(&lower.as_str()) {
+    let lower = password.expose().nfkc().collect::<String>().to_lowercase();
+    if COMMON_PASSWORDS.lines().any(|common| common == lower.trim()) {
         return Some("is one of the first that attackers try");
     }
     let mut chars = lower.chars();
@@ -177,14 +146,33 @@ mod tests {
     fn a_common_password_is_weak() {
         let weakness = |password: &str| weakness(&Secret::new(password), "ana.lopez@example.com");
         assert!(weakness("Password123").is_some() && weakness("zzzzzzzzzz").is_some());
+        assert!(weakness("chocolate1").is_some() && weakness("ｃｈｏｃｏｌａｔｅ１").is_some());
         assert!(weakness("ana.lopez@example.com").is_some());
         assert_eq!(weakness("correct horse battery"), None);
     }
 
     #[test]
+    fn common_passwords_are_many_and_each_is_one_that_could_be_chosen() {
+        let all: Vec<&str> = COMMON_PASSWORDS.lines().collect();
+        assert!(all.len() > 1000);
+        assert!(all.iter().all(|line| line.chars().count() >= 10 && line.to_lowercase() == *line));
+        assert!(all.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_search_has_the_words_that_a_person_is_kept_by() {
+        let kept = words(Some("Zoë O’Neill-García"), "zoe.g@example.com");
+        for found in ["zoe", "ZOË", "neill garcia", "zoe.g@example.com", "o’neill, com"] {
+            assert!(searched_words(found).iter().all(|word| kept.contains(word)), "{found}");
+        }
+        assert_eq!(searched_words(" % _ "), Vec::<String>::new());
+        assert_eq!(searched_words(&"a ".repeat(100)).len(), MAX_SEARCHED_WORDS);
+    }
+
+    #[test]
     fn text_that_hides_is_not_plain() {
         assert!(is_plain_text("Zoë O’Neill-García") && is_plain_text("李小龙"));
-        for text in ["a\0b", "a\nb", "\u{202e}gpj.exe", " ", ""] {
+        for text in ["a\0b", "a\nb", "\u{202e}gpj.exe", " ", "", "\u{200b}"] {
             assert!(!is_plain_text(text), "{text:?}");
         }
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params};
+use std::time::Duration;
 
 /// The columns of a profile, with the roles as a JSON array.
 const PROFILE: &str = "SELECT id, email, name, locale, phone, version, created_at, updated_at,
@@ -112,13 +113,28 @@ pub async fn update(tx: &mut Tx, profile: &mut Profile) -> Result<()> {
     Ok(set_words(tx, profile.id, &rules::words(profile.name.as_deref(), &profile.email)).await?)
 }
 
-/// Replaces the password.
-pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), DbError> {
+/// Replaces the password of `version` and answers the new one's version; nothing when it is another by now.
+pub async fn set_password(tx: &mut Tx, id: UserId, version: i64, hash: &str) -> Result<Option<i64>, DbError> {
+    tx.one(
+        "UPDATE users SET password_hash = ?3, password_version = password_version + 1
+          WHERE id = ?1 AND password_version = ?2 AND deleted_at IS NULL RETURNING password_version",
+        params![id, version, hash],
+        |row| row.get("password_version"),
+    )
+    .await
+}
+
+/// Stores another hash of the same password.
+pub async fn renew_hash(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), DbError> {
     tx.exec("UPDATE users SET password_hash = ?2 WHERE id = ?1", params![id, hash]).await
 }
 
 /// Erases everything personal and keeps the id, which orders and invoices refer to.
-pub async fn erase(tx: &mut Tx, id: UserId) -> Result<(), DbError> {
+pub async fn erase(tx: &mut Tx, profile: &Profile) -> Result<(), DbError> {
+    let id = profile.id;
+    tx.exec("DELETE FROM sign_in_failures WHERE email_hash = ?1", params![email_hash(&profile.email)])
+        .await?;
+    tx.exec("DELETE FROM known_networks WHERE email_hash = ?1", params![email_hash(&profile.email)]).await?;
     tx.exec("DELETE FROM user_roles WHERE user_id = ?1", params![id]).await?;
     tx.exec("DELETE FROM user_words WHERE user_id = ?1", params![id]).await?;
     tx.exec(
@@ -136,16 +152,10 @@ pub async fn other_administrators(conn: &Conn, id: Option<UserId>) -> Result<i64
     Ok(conn.one(sql, params![id], |row| row.get("others")).await?.unwrap_or_default())
 }
 
-/// The hash of somebody's password.
-pub async fn password_hash(conn: &Conn, id: UserId) -> Result<Option<String>, DbError> {
-    let sql = "SELECT password_hash FROM users WHERE id = ?1 AND deleted_at IS NULL";
-    conn.one(sql, params![id], |row| row.get("password_hash")).await
-}
-
 /// Which accounts a list shows.
 pub struct Filter<'a> {
-    /// The beginning of a word of the name or of the e-mail address.
-    pub word: Option<&'a str>,
+    /// The beginnings of words of the name or of the e-mail address, all of which there must be.
+    pub words: &'a [String],
     /// A role.
     pub role: Option<Role>,
     /// The id after which the page begins.
@@ -158,24 +168,37 @@ pub struct Filter<'a> {
 pub async fn list(conn: &Conn, filter: &Filter<'_>) -> Result<Vec<Profile>, DbError> {
     let mut sql = format!("{PROFILE} WHERE deleted_at IS NULL AND id > ?1");
     let after = filter.after.map(|id| id.to_string()).unwrap_or_default();
-    let word = filter.word.unwrap_or_default().to_lowercase();
-    if filter.word.is_some() {
-        sql += " AND id IN (SELECT user_id FROM user_words WHERE word >= ?2 AND word < ?2 || char(0x10ffff))";
-    }
-    if filter.role.is_some() {
-        sql += " AND id IN (SELECT user_id FROM user_roles WHERE role = ?3)";
-    }
-    sql += " ORDER BY id LIMIT ?4";
     let role = filter.role.map(Role::name).unwrap_or_default();
-    conn.all(&sql, params![after, word, role, filter.limit], profile).await
+    let mut parameters = params![after, role, filter.limit];
+    if filter.role.is_some() {
+        sql += " AND id IN (SELECT user_id FROM user_roles WHERE role = ?2)";
+    }
+    for word in filter.words {
+        parameters.push(word.as_str().into());
+        let n = parameters.len();
+        sql += &format!(
+            " AND id IN (SELECT user_id FROM user_words WHERE word >= ?{n} AND word < ?{n} || char(0x10ffff))"
+        );
+    }
+    sql += " ORDER BY id LIMIT ?3";
+    conn.all(&sql, parameters, profile).await
 }
 
-/// What a sign-in needs to know, in one question.
+/// What is known of an e-mail address and of guesses at its password, in one question.
 pub struct Credentials {
     pub user_id: Option<UserId>,
     pub password_hash: Option<String>,
+    pub password_version: i64,
     pub roles: Vec<Role>,
     pub history: History,
+}
+
+impl Credentials {
+    /// Whether nobody has changed the password in between, or deleted the account.
+    pub fn is_same_password(&self, other: &Self) -> bool {
+        self.user_id.is_some()
+            && (self.user_id, self.password_version) == (other.user_id, other.password_version)
+    }
 }
 
 /// E-mail addresses that failed are not kept as such: they need not be anybody's.
@@ -185,26 +208,28 @@ fn email_hash(email: &str) -> Vec<u8> {
 
 /// The credentials of an e-mail address, and what is remembered of failures.
 pub async fn credentials(conn: &Conn, email: &str, network: &str) -> Result<Credentials, DbError> {
-    let now = Timestamp::now().as_millis();
+    let now = Timestamp::now();
     let since = move |at: Option<i64>| {
-        std::time::Duration::from_millis(u64::try_from(now - at.unwrap_or_default()).unwrap_or_default())
+        Duration::from_millis(u64::try_from(now.as_millis() - at.unwrap_or_default()).unwrap_or_default())
     };
     let found = conn
         .one(
-            "SELECT u.id, u.password_hash,
+            "SELECT u.id, u.password_hash, coalesce(u.password_version, 0) AS password_version,
                     coalesce((SELECT json_group_array(role) FROM user_roles WHERE user_id = u.id), '[]') AS roles,
                     here.failures AS here, here.last_failure_at AS here_at,
                     overall.failures AS overall, overall.last_failure_at AS overall_at,
-                    EXISTS (SELECT 1 FROM known_networks WHERE email_hash = ?2 AND network = ?3) AS known
+                    EXISTS (SELECT 1 FROM known_networks
+                             WHERE email_hash = ?2 AND network = ?3 AND last_success_at >= ?4) AS known
                FROM (SELECT 1)
                LEFT JOIN users u ON u.email = ?1
                LEFT JOIN sign_in_failures here ON here.email_hash = ?2 AND here.network = ?3
                LEFT JOIN sign_in_failures overall ON overall.email_hash = ?2 AND overall.network = '*'",
-            params![email, email_hash(email), network],
+            params![email, email_hash(email), network, now.before(rules::NETWORK_KNOWN_FOR)],
             |row| {
                 Ok(Credentials {
                     user_id: row.get::<Option<&str>>("id")?.and_then(|id| id.parse().ok()),
                     password_hash: row.get("password_hash")?,
+                    password_version: row.get("password_version")?,
                     roles: row.json("roles")?,
                     history: History {
                         from_here: row.get::<Option<u32>>("here")?.unwrap_or_default(),
@@ -220,10 +245,10 @@ pub async fn credentials(conn: &Conn, email: &str, network: &str) -> Result<Cred
     found.ok_or_else(|| DbError::Other("credentials gave no row".into()))
 }
 
-/// Notes a failed sign-in, in one statement.
-pub async fn note_failure(conn: &Conn, email: &str, network: &str) -> Result<(), DbError> {
+/// Notes a wrong guess.
+pub async fn note_failure(tx: &mut Tx, email: &str, network: &str) -> Result<(), DbError> {
     let now = Timestamp::now();
-    conn.exec(
+    tx.exec(
         "INSERT INTO sign_in_failures (email_hash, network, failures, last_failure_at) VALUES (?1, ?2, 1, ?3), (?1, '*', 1, ?3)
          ON CONFLICT (email_hash, network) DO UPDATE SET
            failures = CASE WHEN last_failure_at < ?4 THEN 1 ELSE min(failures + 1, 1000000) END,
@@ -233,35 +258,47 @@ pub async fn note_failure(conn: &Conn, email: &str, network: &str) -> Result<(),
     .await
 }
 
-/// Notes a sign-in: its network is the owner's, and owes nothing any more.
-pub async fn note_success(
-    conn: &Conn,
-    email: &str,
-    network: &str,
-    failed_before: bool,
-) -> Result<(), DbError> {
+/// Notes a right guess: its network is the owner's, and owes nothing any more.
+pub async fn note_success(tx: &mut Tx, email: &str, network: &str) -> Result<(), DbError> {
     let hash = email_hash(email);
-    if failed_before {
-        let sql = "DELETE FROM sign_in_failures WHERE email_hash = ?1 AND network = ?2";
-        conn.exec(sql, params![hash.clone(), network]).await?;
-    }
+    let sql = "DELETE FROM sign_in_failures WHERE email_hash = ?1 AND network = ?2";
+    tx.exec(sql, params![hash.clone(), network]).await?;
     let now = Timestamp::now();
     // Once a day is often enough to remember a network for a month.
-    let yesterday = now.before(std::time::Duration::from_secs(24 * 3600));
-    conn.exec(
-        "INSERT INTO known_networks (email_hash, network, last_success_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (email_hash, network) DO UPDATE SET last_success_at = excluded.last_success_at
-          WHERE last_success_at < ?4",
-        params![hash, network, now, yesterday],
+    let yesterday = now.before(Duration::from_secs(24 * 3600));
+    let noted = tx
+        .one(
+            "INSERT INTO known_networks (email_hash, network, last_success_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (email_hash, network) DO UPDATE SET last_success_at = excluded.last_success_at
+              WHERE last_success_at < ?4 RETURNING 1 AS noted",
+            params![hash.clone(), network, now, yesterday],
+            |row| row.get::<i64>("noted"),
+        )
+        .await?;
+    if noted.is_none() {
+        return Ok(());
+    }
+    tx.exec(
+        "DELETE FROM known_networks WHERE email_hash = ?1 AND network IN (
+           SELECT network FROM known_networks WHERE email_hash = ?1 ORDER BY last_success_at DESC LIMIT -1 OFFSET ?2)",
+        params![hash, rules::MAX_KNOWN_NETWORKS],
     )
     .await
 }
 
-/// Forgets failures that no longer count, and networks that nobody has come from for long.
+/// Forgets failures that no longer count, those beyond what is kept, and networks that nobody has come from for long.
 pub async fn purge(conn: &Conn) -> Result<(), DbError> {
     let now = Timestamp::now();
     let failures = params![now.before(rules::FAILURES_COUNT_FOR)];
     conn.exec("DELETE FROM sign_in_failures WHERE last_failure_at < ?1", failures).await?;
+    // Addresses that failed once, of which an attacker can make up any number, do not drive out one that is under attack.
+    conn.exec(
+        "DELETE FROM sign_in_failures WHERE (email_hash, network) IN (
+           SELECT email_hash, network FROM sign_in_failures ORDER BY failures DESC, last_failure_at DESC
+            LIMIT -1 OFFSET ?1)",
+        params![rules::MAX_FAILURES_KEPT],
+    )
+    .await?;
     let networks = params![now.before(rules::NETWORK_KNOWN_FOR)];
     conn.exec("DELETE FROM known_networks WHERE last_success_at < ?1", networks).await
 }

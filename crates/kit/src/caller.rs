@@ -26,6 +26,11 @@ pub const IDENTITY: HeaderName = HeaderName::from_static("souk-identity");
 /// How long an assertion holds: long enough for one call and its retries.
 const LIFETIME_SECONDS: u64 = 60;
 
+/// The longest that an assertion may say to hold.
+const LONGEST_SECONDS: u64 = 2 * LIFETIME_SECONDS;
+/// By how much the clocks of two services may differ. The library's own answer is a quarter of an hour.
+const LEEWAY_SECONDS: u64 = 5;
+
 /// Whom a request is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -136,11 +141,16 @@ impl Caller {
     fn verify(token: &str, audience: &str) -> Result<Self, Problem> {
         let options = VerificationOptions {
             allowed_audiences: Some(HashSet::from([audience.to_owned()])),
-            max_validity: Some(Duration::from_secs(2 * LIFETIME_SECONDS)),
+            time_tolerance: Some(Duration::from_secs(LEEWAY_SECONDS)),
+            max_validity: Some(Duration::from_secs(LONGEST_SECONDS)),
             ..VerificationOptions::default()
         };
         let refused = || Problem::unauthenticated("The identity assertion is not valid.");
         let claims = key()?.verify_token::<Assertion>(token, Some(options)).map_err(|_| refused())?;
+        let (from, until) = claims.issued_at.zip(claims.expires_at).ok_or_else(refused)?;
+        if until.as_secs().saturating_sub(from.as_secs()) > LONGEST_SECONDS {
+            return Err(refused());
+        }
         let subject = claims.subject.as_deref().and_then(|text| text.parse().ok()).ok_or_else(refused)?;
         Ok(Self {
             subject,

@@ -8,13 +8,15 @@ use crate::context::Ctx;
 use crate::db::{DbError, Tx};
 use crate::params;
 use crate::problem::{Problem, Result, kinds};
+use crate::settings;
 use crate::time::Timestamp;
 use axum::body::{Body, to_bytes};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -48,9 +50,11 @@ pub enum Attempt {
 }
 
 impl Once {
-    pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
-        self.fingerprint = Sha256::digest(body).to_vec();
-        self
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Result<Self> {
+        if self.key.is_some() {
+            self.fingerprint = fingerprint(body)?;
+        }
+        Ok(self)
     }
 
     /// Refuses a request without a key: for what touches money, stock or a chain.
@@ -125,6 +129,17 @@ impl Once {
     }
 }
 
+/// What tells one body from another. It needs a key that the database has not, since a body may have a password, which a
+/// plain hash would let whoever reads the database guess.
+fn fingerprint(body: &[u8]) -> Result<Vec<u8>> {
+    let key = &settings::loaded()?.identity_key;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+        .map_err(|error| Problem::internal(format!("hmac: {error}")))?;
+    mac.update(b"souk idempotency");
+    mac.update(body);
+    Ok(mac.finalize().into_bytes().to_vec())
+}
+
 fn restore(status: u32, headers: BTreeMap<String, String>, body: Vec<u8>) -> Response {
     let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let mut response = (status.unwrap_or(StatusCode::OK), body).into_response();
@@ -165,7 +180,7 @@ impl<S: Sync> FromRequestParts<S> for Once {
             key,
             caller: caller.subject.to_string(),
             operation: format!("{} {}", parts.method, parts.uri.path()),
-            fingerprint: Sha256::digest(b"").to_vec(),
+            fingerprint: Vec::new(),
         })
     }
 }

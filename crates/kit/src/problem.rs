@@ -93,6 +93,27 @@ pub mod kinds {
     }
 }
 
+/// What users refuse to whoever proves an identity, and auth passes on.
+pub mod sign_in {
+    use super::Spec;
+
+    /// The password is not that of the account, or there is no account.
+    pub const WRONG_CREDENTIALS: Spec = Spec::new(
+        401,
+        "wrong-credentials",
+        "Wrong e-mail address or password",
+        "No account has this e-mail address and password together. Which of them is wrong is not said.",
+    );
+    /// The account has been guessed at too often.
+    pub const TOO_MANY_ATTEMPTS: Spec = Spec::new(
+        429,
+        "too-many-attempts",
+        "Too many failed attempts",
+        "The pause grows with every failure, to at most a quarter of an hour. Wait as long as `Retry-After` says.",
+    )
+    .transient();
+}
+
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {

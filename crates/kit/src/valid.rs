@@ -4,11 +4,12 @@
 //! value is noted, replaced by a placeholder of the right shape, and the body is read again; the rules of `garde` then
 //! judge the fields that were really sent.
 
+use crate::json;
 use crate::once::Once;
 use crate::problem::{FieldError, Problem, Result, kinds};
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use bytes::Bytes;
 use garde::Validate;
 use http::request::Parts;
@@ -39,6 +40,28 @@ where
     }
 }
 
+/// A body that need not be there: nothing at all is taken for none, and so is `null`.
+impl<T, S> OptionalFromRequest<S> for Valid<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
+        let (parts, body) = request.into_parts();
+        let bytes = body_within(body, MAX_BODY).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        must_be_json(&parts.headers)?;
+        match bytes.trim_ascii() {
+            b"null" => Ok(None),
+            json => parse(json).map(|body| Some(Self(body))),
+        }
+    }
+}
+
 /// A write: its valid body, and the key that makes it repeatable.
 pub struct Submit<T> {
     /// What is to be done.
@@ -58,7 +81,7 @@ where
         let (mut parts, body) = request.into_parts();
         let once = Once::from_request_parts(&mut parts, state).await?;
         let bytes = json_body(&parts.headers, body).await?;
-        Ok(Self { body: parse(&bytes)?, once: once.with_body(&bytes) })
+        Ok(Self { body: parse(&bytes)?, once: once.with_body(&bytes)? })
     }
 }
 
@@ -121,30 +144,37 @@ pub async fn body_within(body: Body, limit: usize) -> Result<Bytes> {
 }
 
 async fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
+    must_be_json(headers)?;
+    body_within(body, MAX_BODY).await
+}
+
+fn must_be_json(headers: &HeaderMap) -> Result<()> {
     let media_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-        let detail = "Send JSON, with `Content-Type: application/json`.";
-        return Err(Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE, detail));
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
     }
-    body_within(body, MAX_BODY).await
+    let detail = "Send JSON, with `Content-Type: application/json`.";
+    Err(Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
 /// Reads `T` from JSON, or says everything that is wrong with it.
 pub fn parse<T: DeserializeOwned + Validate<Context = ()>>(json: &[u8]) -> Result<T> {
+    let malformed = |error: serde_json::Error| {
+        Problem::new(kinds::MALFORMED_JSON, format!("The body is not valid JSON: {error}."))
+    };
+    json::check(json).map_err(malformed)?;
     // serde takes a list for a struct's fields in their order, which nobody means.
     let is_list = json.trim_ascii_start().starts_with(b"[");
-    // The straight way first: a good body is parsed once, without the tree.
+    // The straight way first: a good body needs no tree.
     if !is_list
         && let Ok(value) = serde_json::from_slice::<T>(json)
         && value.validate().is_ok()
     {
         return Ok(value);
     }
-    let mut tree: Value = serde_json::from_slice(json).map_err(|error| {
-        Problem::new(kinds::MALFORMED_JSON, format!("The body is not valid JSON: {error}."))
-    })?;
+    let mut tree: Value = serde_json::from_slice(json).map_err(malformed)?;
     if is_list {
         return Err(Problem::invalid(vec![FieldError::at("", "must be an object")]));
     }
@@ -350,6 +380,8 @@ mod tests {
             assert_eq!(problem.spec(), kinds::INVALID_REQUEST, "{json}");
         }
         assert_eq!(parse::<Order>(b"{").unwrap_err().spec(), kinds::MALFORMED_JSON);
+        let twice = parse::<Order>(br#"{"name":"ana","lines":[{"sku":"A","units":2}],"name":"bob"}"#);
+        assert_eq!(twice.unwrap_err().spec(), kinds::MALFORMED_JSON);
         let deep = "[".repeat(100_000);
         assert_eq!(parse::<Order>(deep.as_bytes()).unwrap_err().spec(), kinds::MALFORMED_JSON);
     }
