@@ -9,6 +9,7 @@ mod edge;
 mod faults;
 mod gateway;
 mod products;
+mod races;
 mod schema;
 mod security;
 mod strangers;

@@ -194,7 +194,7 @@ async fn save(tx: &Tx, entry: Entry) -> Result<Product> {
         return Err(Refused::SkuTaken { sku: skus[variant].to_owned(), variant }.into());
     }
     let tree = Tree::read(tx).await?;
-    let unknown = unknown_categories(&tree, product);
+    let unknown = unknown_categories(&tree, &product.categories);
     if !entry.deleted && !unknown.is_empty() {
         return Err(Problem::invalid(unknown));
     }
@@ -203,7 +203,7 @@ async fn save(tx: &Tx, entry: Entry) -> Result<Product> {
 }
 
 /// An error for each category that is not there.
-pub fn unknown_categories(tree: &Tree, product: &Product) -> Vec<FieldError> {
-    let unknown = product.categories.iter().enumerate().filter(|(_, slug)| tree.number(slug).is_none());
+pub fn unknown_categories(tree: &Tree, categories: &[String]) -> Vec<FieldError> {
+    let unknown = categories.iter().enumerate().filter(|(_, slug)| tree.number(slug).is_none());
     unknown.map(|(index, _)| FieldError::at(format!("/categories/{index}"), "is not a category")).collect()
 }
