@@ -43,9 +43,8 @@ impl Validate for ImageChange {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> FieldPath, into: &mut garde::Report) {
-        for finding in self.alt.iter().flat_map(|alt| rules::check_texts("alt", alt, false)) {
-            let path = finding.path.iter().fold(parent(), |path, part| path.join(part.as_str()));
-            into.append(path, garde::Error::new(finding.detail));
+        if let Some(alt) = &self.alt {
+            rules::tell(rules::check_texts("alt", alt, false), parent, into);
         }
         if self.position.is_some_and(|position| position as usize >= MAX_IMAGES) {
             into.append(parent().join("position"), garde::Error::new(format!("is not below {MAX_IMAGES}")));
