@@ -54,7 +54,7 @@ pub struct ListQuery {
     #[param(inline)]
     pub status: Option<StatusFilter>,
     /// `relevance` if there are words, else `newest`. By relevance come the words whole in the title, then as beginnings in
-    /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. (Of five words or more
+    /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. (Of four words or more
     /// come those in the title, then anywhere.) A search puts its newest 10,000 matches in order of title. `price` and
     /// `-price` leave out what has no price.
     #[garde(skip)]

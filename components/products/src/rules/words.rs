@@ -5,7 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 /// Words of a search that count. Each costs a look-up for every rank, and common ones a walk.
 const MAX_WORDS: usize = 8;
 /// So many words are rarely the beginnings of others in some rank more than in the next: two ranks are enough.
-const MANY_WORDS: usize = 5;
+const MANY_WORDS: usize = 4;
 
 /// The words that people typed, letters and digits only. None when there is no word.
 pub fn words(text: &str) -> Option<Vec<String>> {
