@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::faults::Faults;
 use crate::maintenance;
 use crate::options::Options;
+use crate::phase::Phase;
 use crate::setup::{Setup, Started};
 
 /// How long a kill waits for statements that SQLite is in the middle of.
@@ -22,7 +23,7 @@ const STOP_POLL: Duration = Duration::from_millis(2);
 pub struct Host {
     app: Arc<App>,
     address: SocketAddr,
-    stopping: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     stop_timeout: Duration,
     runtime: OwnRuntime,
 }
@@ -36,9 +37,9 @@ impl Host {
             let setup = tokio::task::spawn_blocking(move || Setup::new(options)).await??;
             setup.listen().await
         });
-        let Started { app, address, stopping, stop_timeout } =
+        let Started { app, address, phase, stop_timeout } =
             started.await.context("the start was cut off")??;
-        Ok(Self { app, address, stopping, stop_timeout, runtime })
+        Ok(Self { app, address, phase, stop_timeout, runtime })
     }
 
     /// `http://ADDRESS:PORT`.
@@ -63,7 +64,7 @@ impl Host {
 
     /// Stops gracefully: new connections are refused, requests and work under way finish, within the stop timeout.
     pub async fn stop(self) {
-        self.stopping.send_replace(true);
+        self.phase.send_replace(Phase::Stopping);
         let deadline = Instant::now() + self.stop_timeout;
         let app = self.app.clone();
         let waiting = self.runtime.get().spawn(async move {
@@ -81,7 +82,7 @@ impl Host {
     /// Stops at once: requests under way are cut, instances vanish, databases are closed. A statement that SQLite is
     /// in the middle of ends first, so that nothing changes after this returns.
     pub async fn kill(mut self) {
-        self.stopping.send_replace(true);
+        self.phase.send_replace(Phase::Killed);
         if let Some(runtime) = self.runtime.0.take() {
             let (done, ended) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {

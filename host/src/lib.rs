@@ -26,6 +26,7 @@ mod maintenance;
 mod manifest;
 mod options;
 mod outbound;
+mod phase;
 mod pool;
 mod prepare;
 mod problem;

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
-use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::allowed_hosts::INTERNAL_DOMAIN;
 use crate::app::{App, Maintenance, NO_CLIENT};
+use crate::phase::{Follow, Phase, reached};
 use crate::problem::whole;
 use crate::routes::Match;
-use crate::server::stopped;
 
 /// One call of a maintenance route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +23,14 @@ pub struct Tick {
 }
 
 /// Calls every route each `period`, until the host stops. A component that is still at its last round is left out.
-pub(crate) async fn run(app: Arc<App>, period: Duration, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(app: Arc<App>, period: Duration, mut phase: Follow) {
     let mut clock = tokio::time::interval(period);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     clock.tick().await;
     loop {
         tokio::select! {
             biased;
-            () = stopped(&mut stopping) => return,
+            () = reached(&mut phase, Phase::Stopping) => return,
             _ = clock.tick() => {}
         }
         for (id, running) in &app.components {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
@@ -19,7 +18,7 @@ use crate::fate::{Fate, Taken};
 use crate::guest::{Grants, Guest};
 use crate::options::Limits;
 use crate::outbound::Outbound;
-use crate::server::stopped;
+use crate::phase::{Follow, Phase, reached};
 
 /// What it takes to make an instance.
 pub(crate) struct Pool {
@@ -28,7 +27,7 @@ pub(crate) struct Pool {
     pub grants: Arc<Grants>,
     pub limits: Limits,
     pub app: Weak<App>,
-    pub stopping: watch::Receiver<bool>,
+    pub phase: Follow,
     /// Living instances hold it; the application waits for them when it stops.
     pub alive: Weak<()>,
 }
@@ -55,14 +54,14 @@ impl HandlerState for Pool {
             store,
             proxy,
             view: Guest::http_view,
-            expiration: Expiry::new(self.limits.idle.pick(), timeout, self.stopping.clone()),
+            expiration: Expiry::new(self.limits.idle.pick(), timeout, self.phase.clone()),
             state: Usage {
                 most: if single { 1 } else { self.limits.reuse_count.pick() },
                 at_once: if single { 1 } else { self.limits.concurrency.pick() },
                 timeout,
                 grants: self.grants.clone(),
                 fate: Fate::default(),
-                stopping: self.stopping.clone(),
+                phase: self.phase.clone(),
             },
         })
     }
@@ -75,7 +74,7 @@ pub(crate) struct Usage {
     timeout: Option<Duration>,
     grants: Arc<Grants>,
     fate: Fate,
-    stopping: watch::Receiver<bool>,
+    phase: Follow,
 }
 
 impl WorkerState for Usage {
@@ -109,7 +108,7 @@ impl WorkerState for Usage {
         if let Err(e) = result {
             self.fate.fail();
             // A host that is killed drops its instances in the middle; that is no failure of theirs.
-            if *self.stopping.borrow() && !e.is::<wasmtime::Trap>() {
+            if *self.phase.borrow() != Phase::Running && !e.is::<wasmtime::Trap>() {
                 return;
             }
             let component = &self.grants.component;
@@ -130,12 +129,12 @@ pub(crate) struct Expiry {
 }
 
 impl Expiry {
-    fn new(idle: Duration, request: Option<Duration>, mut stopping: watch::Receiver<bool>) -> Self {
+    fn new(idle: Duration, request: Option<Duration>, mut phase: Follow) -> Self {
         Self {
             idle,
             request,
             sleep: Box::pin(tokio::time::sleep(idle)),
-            stopping: Box::pin(async move { stopped(&mut stopping).await }),
+            stopping: Box::pin(async move { reached(&mut phase, Phase::Stopping).await }),
             stopped: false,
         }
     }

@@ -10,26 +10,26 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use wasmtime_wasi_http::Error;
 
 use crate::app::App;
+use crate::phase::{Follow, Phase, reached};
 
 /// How long to wait when the machine has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until the host stops; then the listener is gone and new ones are refused.
-pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, mut phase: Follow) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stopped(&mut stopping) => return,
+            () = reached(&mut phase, Phase::Stopping) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, client)) => {
                 let alive = app.alive.clone();
-                let connection = serve(stream, client, app.clone(), stopping.clone());
+                let connection = serve(stream, client, app.clone(), phase.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(alive);
@@ -43,7 +43,7 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, mut stopping: w
     }
 }
 
-async fn serve(stream: TcpStream, client: SocketAddr, app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, client: SocketAddr, app: Arc<App>, phase: Follow) {
     // Else a short chunk of a response waits for the client's delayed acknowledgement: 40 ms.
     _ = stream.set_nodelay(true);
     let service = service_fn(move |request: http::Request<Incoming>| {
@@ -53,20 +53,22 @@ async fn serve(stream: TcpStream, client: SocketAddr, app: Arc<App>, mut stoppin
     });
     let mut connection =
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let (mut stopping, mut killed) = (phase.clone(), phase);
+    let stopped = async {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = reached(&mut stopping, Phase::Stopping) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
+    };
     let ended = tokio::select! {
         biased;
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        // First, so that the client does not hear how an instance ended that was cut off.
+        () = reached(&mut killed, Phase::Killed) => return,
+        ended = stopped => ended,
     };
     if let Err(e) = ended {
         tracing::debug!(%client, "the connection broke: {e}");
     }
-}
-
-/// Waits until the host stops.
-pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    _ = stopping.wait_for(|stopping| *stopping).await;
 }

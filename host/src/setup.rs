@@ -18,6 +18,7 @@ use crate::guest::{Grants, Guest};
 use crate::logs::LogTarget;
 use crate::manifest::{ComponentSpec, Manifest};
 use crate::options::Options;
+use crate::phase::Phase;
 use crate::pool::Pool;
 use crate::prepare::{Prepared, prepare};
 use crate::routes::Router;
@@ -31,7 +32,7 @@ type Code = ProxyPre<Guest>;
 pub(crate) struct Setup {
     app: Arc<App>,
     options: Options,
-    stopping: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
 }
 
 /// An application that listens.
@@ -39,7 +40,7 @@ pub(crate) struct Started {
     pub app: Arc<App>,
     pub address: SocketAddr,
     /// Set to stop it.
-    pub stopping: watch::Sender<bool>,
+    pub phase: watch::Sender<Phase>,
     pub stop_timeout: Duration,
 }
 
@@ -61,7 +62,7 @@ impl Setup {
         prepared.run_sqlite(&options.sqlite)?;
         let engine = Engine::shared(options.cache_dir.as_deref())?;
         let code = load_all(&engine, &manifest, &selected)?;
-        let (stopping, watch) = watch::channel(false);
+        let (phase, follow) = watch::channel(Phase::Running);
         let app = Arc::new_cyclic(|app| {
             let alive = Arc::new(());
             let Prepared { grants, maintenance, staged, .. } = prepared;
@@ -71,7 +72,7 @@ impl Setup {
                 grants,
                 limits: options.limits.clone(),
                 app: app.clone(),
-                stopping: watch.clone(),
+                phase: follow.clone(),
                 alive: Arc::downgrade(&alive),
             };
             App {
@@ -87,22 +88,22 @@ impl Setup {
                 alive,
             }
         });
-        Ok(Self { app, options, stopping })
+        Ok(Self { app, options, phase })
     }
 
     /// Begins to accept requests.
     pub async fn listen(self) -> anyhow::Result<Started> {
-        let Self { app, options, stopping } = self;
+        let Self { app, options, phase } = self;
         let listener = TcpListener::bind(&options.listen).await.with_context(|| {
             format!("cannot listen on {}: is something else running there?", options.listen)
         })?;
         let address = listener.local_addr()?;
         _ = app.address.set(address);
-        tokio::spawn(server::accept(listener, app.clone(), stopping.subscribe()));
+        tokio::spawn(server::accept(listener, app.clone(), phase.subscribe()));
         if let Some(period) = options.tick {
-            tokio::spawn(maintenance::run(app.clone(), period, stopping.subscribe()));
+            tokio::spawn(maintenance::run(app.clone(), period, phase.subscribe()));
         }
-        Ok(Started { app, address, stopping, stop_timeout: options.limits.stop_timeout })
+        Ok(Started { app, address, phase, stop_timeout: options.limits.stop_timeout })
     }
 }
 

@@ -148,7 +148,6 @@ async fn what_was_promised_survives_kill_9() {
 }
 
 #[tokio::test]
-#[ignore = "a host that is killed in process answers 500 to what is cut off; the kill -9 of a real process is tested"]
 async fn what_was_promised_survives_a_kill_in_process() {
     let Some(mut shop) = Suite::own().await else { return };
     shop.expects_faults();

@@ -22,12 +22,12 @@ pub async fn apply(request: Request, next: Next) -> Result<Response> {
     let allowed = is_allowed(&origin, &public_url, &settings::variable("cors_origins").await?);
     let is_preflight = *request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = match is_preflight {
-        true => preflight(request.uri().path()),
-        false => next.run(request).await,
+    let preflight = is_preflight.then(|| preflight(request.uri().path())).flatten();
+    let mut response = match preflight {
+        Some(response) => response,
+        None => next.run(request).await,
     };
     let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
     if allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
@@ -35,16 +35,16 @@ pub async fn apply(request: Request, next: Next) -> Result<Response> {
     Ok(response)
 }
 
-fn preflight(path: &str) -> Response {
-    let operations =
-        access::service_path(path).filter(|_| access::is_plain(path)).and_then(access::operations);
-    let methods = operations.map(access::allowed).unwrap_or_default();
+/// What may be asked for at a path of the API; nothing when there is no such path.
+fn preflight(path: &str) -> Option<Response> {
+    let inner = access::service_path(path).filter(|_| access::is_plain(path))?;
+    let methods = access::allowed(access::operations(inner)?);
     let pairs: [(HeaderName, &str); 3] = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, &methods),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
         (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS),
     ];
-    (StatusCode::NO_CONTENT, pairs).into_response()
+    Some((StatusCode::NO_CONTENT, pairs).into_response())
 }
 
 fn is_allowed(origin: &HeaderValue, public_url: &str, list: &str) -> bool {

@@ -67,7 +67,7 @@ pub async fn home() -> Response {
 
 /// `GET /docs`: the API reference.
 pub async fn reference(ctx: Ctx) -> Result<Response> {
-    let document = openapi::document(&ctx).await?;
+    let document = &*openapi::document(&ctx).await?;
     let (mut menu, mut body) = (String::new(), String::new());
     for tag in document["tags"].as_array().into_iter().flatten() {
         let service = tag["name"].as_str().unwrap_or_default();
@@ -238,7 +238,7 @@ fn problems(document: &Value) -> String {
 
 /// `GET /problems/{kind}`: what a problem's `type` leads to.
 pub async fn problem(ctx: Ctx, Path(kind): Path<String>, headers: HeaderMap) -> Result<Response> {
-    let document = openapi::document(&ctx).await?;
+    let document = &*openapi::document(&ctx).await?;
     let found = document["x-problems"]
         .as_array()
         .into_iter()

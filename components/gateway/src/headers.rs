@@ -73,6 +73,8 @@ pub async fn harden(request: Request, next: Next) -> Result<Response> {
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    // Another origin may not read it, and a caller may see more than a stranger: caches keep the answers apart.
+    headers.append(header::VARY, HeaderValue::from_static("authorization, origin"));
     if is_https {
         let value = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(value);

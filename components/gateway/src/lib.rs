@@ -3,12 +3,14 @@
 //! Keeps: what is not in the access table does not exist; no service hears a header that only we may set; a token is
 //! believed only when auth's published keys verify it; every answer, ours or a service's, has one error format.
 //!
-//! Calls every service. Owns nothing but the counters of its metrics.
+//! Calls every service. Owns what it remembers of auth's keys, and the counters of its metrics.
 
 mod access;
+mod arrival;
 mod cors;
 mod docs;
 mod headers;
+mod keys;
 mod openapi;
 mod problem;
 mod proxy;
@@ -25,8 +27,12 @@ pub static SERVICE: Service = Service {
     name: "gateway",
     about: "The single entry point of the suite.",
     edge: true,
-    database: Some(Database { label: "gateway", migrations: &[] }),
+    database: Some(Database {
+        label: "gateway",
+        migrations: &[("gateway/0001_gateway", include_str!("../../../sql/gateway/0001_gateway.sql"))],
+    }),
     routes,
+    wrap: |router| router.layer(middleware::from_fn(cors::apply)).layer(middleware::from_fn(headers::harden)),
     problems: problem::ALL,
     maintain: Some(|ctx| Box::pin(readiness::maintain_all(ctx))),
     ..Service::BASE
@@ -46,6 +52,4 @@ fn routes() -> OpenApiRouter {
         .route("/docs", get(docs::reference))
         .route("/problems/{kind}", get(docs::problem))
         .fallback(proxy::forward)
-        .layer(middleware::from_fn(cors::apply))
-        .layer(middleware::from_fn(headers::harden))
 }

@@ -3,11 +3,14 @@
 use crate::SERVICE;
 use crate::access::{self, Needs, Operation};
 use axum::Json;
-use futures::future::try_join_all;
+use axum::response::{IntoResponse, Response};
+use futures::future::join_all;
 use http::Method;
 use serde_json::{Map, Value, json};
 use souk_kit::permission::scope;
 use souk_kit::{Ctx, Result, settings};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 const DESCRIPTION: &str = "Commerce, payments and blockchain as one suite of WebAssembly components. Amounts are integers \
@@ -16,22 +19,28 @@ const DESCRIPTION: &str = "Commerce, payments and blockchain as one suite of Web
 static MERGED: OnceLock<Value> = OnceLock::new();
 
 /// `GET /openapi.json`.
-pub async fn show(ctx: Ctx) -> Result<Json<&'static Value>> {
-    document(&ctx).await.map(Json)
+pub async fn show(ctx: Ctx) -> Result<Response> {
+    Ok(Json(&*document(&ctx).await?).into_response())
 }
 
-/// The document, put together once per instance.
-pub async fn document(ctx: &Ctx) -> Result<&'static Value> {
+/// The document, put together once per instance. A service that is down is left out, and named in `x-unavailable`.
+pub async fn document(ctx: &Ctx) -> Result<Cow<'static, Value>> {
     if let Some(document) = MERGED.get() {
-        return Ok(document);
+        return Ok(Cow::Borrowed(document));
     }
     let read = |service| async move {
-        let document: Value = ctx.call(Method::GET, service, "/openapi.json").send().await?.json()?;
-        Ok::<_, souk_kit::Problem>((service, document))
+        let reply = ctx.call(Method::GET, service, "/openapi.json").send().await;
+        (service, reply.and_then(|reply| reply.json::<Value>()))
     };
-    let services = try_join_all(access::services().into_iter().map(read)).await?;
-    let merged = merge(&settings::variable("public_url").await?, services)?;
-    Ok(MERGED.get_or_init(|| merged))
+    let answers = join_all(access::services().into_iter().map(read)).await;
+    let down: Vec<_> = answers.iter().filter(|(_, answer)| answer.is_err()).map(|(name, _)| *name).collect();
+    let services = answers.into_iter().filter_map(|(name, answer)| Some((name, answer.ok()?))).collect();
+    let mut merged = merge(&settings::variable("public_url").await?, services)?;
+    if down.is_empty() {
+        return Ok(Cow::Borrowed(MERGED.get_or_init(|| merged)));
+    }
+    merged["x-unavailable"] = json!(down);
+    Ok(Cow::Owned(merged))
 }
 
 fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value> {
@@ -57,6 +66,7 @@ fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value
         }
         schemas.extend(document["components"]["schemas"].as_object().cloned().unwrap_or_default());
     }
+    keep_used(&mut schemas, &paths);
     problems.sort_by_key(|problem| problem["kind"].as_str().unwrap_or_default().to_owned());
     Ok(json!({
         "openapi": "3.1.0",
@@ -72,6 +82,30 @@ fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value
         "x-scopes": scope::ALL.iter().map(|(name, about)| ((*name).to_owned(), json!(about))).collect::<Map<_, _>>(),
         "x-problems": problems,
     }))
+}
+
+/// Drops the schemas that no operation refers to: those of a service's inside are nobody's business.
+fn keep_used(schemas: &mut Map<String, Value>, paths: &Map<String, Value>) {
+    let mut used = BTreeSet::new();
+    // Every operation can answer with a problem.
+    let mut found = vec!["Problem"];
+    found.extend(paths.values().flat_map(references));
+    while let Some(name) = found.pop() {
+        if used.insert(name.to_owned()) {
+            found.extend(schemas.get(name).into_iter().flat_map(references));
+        }
+    }
+    schemas.retain(|name, _| used.contains(name));
+}
+
+/// The names of the schemas that `value` refers to.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => text.strip_prefix("#/components/schemas/").into_iter().collect(),
+        Value::Object(map) => map.values().flat_map(references).collect(),
+        Value::Array(list) => list.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn public_path(path: &str) -> String {
@@ -160,6 +194,21 @@ mod tests {
         assert_eq!(apart["paths"]["/a"]["$ref"], "#/components/schemas/users.Page");
         assert!(apart["components"]["schemas"].get("users.Page").is_some());
         assert!(apart["components"]["schemas"].get("PageSize").is_some());
+    }
+
+    #[test]
+    fn what_no_operation_speaks_of_is_not_published() {
+        let refer = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+        let mut schemas =
+            json!({"Problem": refer("FieldError"), "FieldError": {}, "User": {"items": [refer("Role")]},
+                                 "Role": {}, "Password": {}})
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let paths = json!({"/users": {"get": refer("User")}}).as_object().cloned().unwrap_or_default();
+        keep_used(&mut schemas, &paths);
+        let kept: Vec<_> = schemas.keys().map(String::as_str).collect();
+        assert_eq!(kept, ["FieldError", "Problem", "Role", "User"]);
     }
 
     #[test]

@@ -15,8 +15,17 @@ const INSUFFICIENT_SCOPE: Spec = Spec::new(
     "The operation needs a scope that the token does not have; `WWW-Authenticate` names it.",
 );
 
+const REQUEST_TIMEOUT: Spec = Spec::new(
+    408,
+    "request-timeout",
+    "The request took too long to arrive",
+    "The whole body did not arrive in the time that the operation has. Send it again, over a faster connection or in \
+     smaller parts.",
+)
+.transient();
+
 /// All of them, for the documentation.
-pub const ALL: &[Spec] = &[INVALID_TOKEN, INSUFFICIENT_SCOPE];
+pub const ALL: &[Spec] = &[INVALID_TOKEN, INSUFFICIENT_SCOPE, REQUEST_TIMEOUT];
 
 /// A refusal of the gateway, with the challenge of RFC 6750, section 3.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub enum GatewayError {
     InvalidToken(&'static str),
     /// The token lacks a scope.
     InsufficientScope(&'static str),
+    /// The client did not send its body in time.
+    RequestTimeout,
 }
 
 impl Refusal for GatewayError {
@@ -32,6 +43,7 @@ impl Refusal for GatewayError {
         match self {
             Self::InvalidToken(_) => INVALID_TOKEN,
             Self::InsufficientScope(_) => INSUFFICIENT_SCOPE,
+            Self::RequestTimeout => REQUEST_TIMEOUT,
         }
     }
 
@@ -39,22 +51,22 @@ impl Refusal for GatewayError {
         match self {
             Self::InvalidToken(why) => format!("The access token {why}."),
             Self::InsufficientScope(scope) => format!("This needs the scope `{scope}`."),
+            Self::RequestTimeout => "The body did not arrive in time.".to_owned(),
         }
     }
 }
 
 impl GatewayError {
-    /// As a problem with its challenge.
+    /// As a problem with its challenge, where there is one.
     pub fn challenge(self) -> Problem {
         let challenge = match &self {
-            Self::InvalidToken(why) => {
-                format!(
-                    "Bearer realm=\"souk\", error=\"invalid_token\", error_description=\"The access token {why}\""
-                )
-            }
+            Self::InvalidToken(why) => format!(
+                "Bearer realm=\"souk\", error=\"invalid_token\", error_description=\"The access token {why}\""
+            ),
             Self::InsufficientScope(scope) => {
                 format!("Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"{scope}\"")
             }
+            Self::RequestTimeout => return self.into(),
         };
         Problem::from(self).header(http::header::WWW_AUTHENTICATE, &challenge)
     }

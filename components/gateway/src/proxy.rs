@@ -2,6 +2,7 @@
 
 use crate::SERVICE;
 use crate::access::{self, Needs, Operation};
+use crate::arrival::Arrival;
 use crate::headers;
 use crate::problem::GatewayError;
 use crate::token;
@@ -18,6 +19,12 @@ use souk_kit::problem::kinds;
 use souk_kit::service::Route;
 use souk_kit::wire;
 use souk_kit::{Caller, Ctx, Problem, Result};
+use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::wasip3::http_compat::IncomingResponseBody;
+use std::time::Duration;
+
+/// How long to wait before a request is repeated that met no service.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The host tells here who is at the other end of the connection.
 const CLIENT_ADDRESS: &str = "spin-client-addr";
@@ -108,29 +115,58 @@ async fn exchange(
             format!("At most {} bytes are accepted here.", operation.max_body),
         ));
     }
-    let path_and_query = match parts.uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
+    let head = head(ctx, operation, path, caller, parts)?;
     // A body of unknown length is one, unless the method says that there is none.
     let has_body = length.map_or(!parts.method.is_safe(), |length| length > 0);
-    let mut request = http::Request::new(match has_body {
-        false => Body::empty(),
-        true => Body::new(Limited::new(body, usize::try_from(operation.max_body).unwrap_or(usize::MAX))),
-    });
-    *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = client::url(operation.service, &path_and_query)?
-        .parse()
-        .map_err(|error| Problem::internal(format!("address of {}: {error}", operation.service)))?;
-    *request.headers_mut() = headers::for_service(&parts.headers);
-    sign(ctx, operation, caller, parts, request.headers_mut())?;
-    let sent = within(operation.patience, wire::send(request)).await;
-    let sent = sent.ok_or_else(|| {
+    let arrival = Arrival::default();
+    let exchange = async {
+        match has_body {
+            true => {
+                let most = usize::try_from(operation.max_body).unwrap_or(usize::MAX);
+                let body = Body::new(Limited::new(arrival.watch(body), most));
+                wire::send(http::Request::from_parts(head, body)).await
+            }
+            false => send_without_body(&head).await,
+        }
+    };
+    let sent = within(operation.patience, exchange).await.ok_or_else(|| {
+        if arrival.is_under_way() {
+            arrival.give_up();
+            return Problem::from(GatewayError::RequestTimeout);
+        }
         let cause = format!("{} did not answer in time", operation.service);
         Problem::fault(kinds::TIMEOUT, "The service did not answer in time.", cause)
     })?;
     let response = sent.map_err(|error| wire::no_answer(operation.service, &error))?;
     answer(ctx, operation, wire::pass_on(response))
+}
+
+/// Sends a request that has no body, and once more when it may be repeated and no connection came about.
+async fn send_without_body(head: &Parts) -> Result<http::Response<IncomingResponseBody>, ErrorCode> {
+    let send = || wire::send(http::Request::from_parts(head.clone(), Body::empty()));
+    match send().await {
+        Err(_) if head.method.is_safe() => {
+            spin_sdk::time::sleep(RETRY_PAUSE).await;
+            send().await
+        }
+        answer => answer,
+    }
+}
+
+/// What a service is told of a request: where it goes, what it believes, and the client's own headers.
+fn head(ctx: &Ctx, operation: &Operation, path: &str, caller: &Caller, parts: &Parts) -> Result<Parts> {
+    let path_and_query = match parts.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    head.method = parts.method.clone();
+    head.uri = client::url(operation.service, &path_and_query)?
+        .parse()
+        .map_err(|error| Problem::internal(format!("address of {}: {error}", operation.service)))?;
+    head.headers = headers::for_service(&parts.headers);
+    sign(ctx, operation, caller, parts, &mut head.headers)?;
+    Ok(head)
 }
 
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {

@@ -6,8 +6,13 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Map, json};
+use souk_kit::problem::kinds;
 use souk_kit::service::MAINTENANCE;
 use souk_kit::{Ctx, Problem, Result};
+use std::time::Duration;
+
+/// How long to wait before asking again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Calls every service at once; which of them answered with a success.
 async fn ask_all(ctx: &Ctx, method: Method, path: &str) -> Vec<(&'static str, bool)> {
@@ -27,9 +32,16 @@ pub async fn ready(ctx: Ctx) -> Response {
         answers.iter().map(|(name, ready)| ((*name).into(), json!(state(*ready)))).collect();
     if !all {
         let down: Vec<_> = answers.iter().filter(|(_, ready)| !ready).map(|(name, _)| *name).collect();
-        return Problem::unavailable(format!("not ready: {}", down.join(", "))).into_response();
+        return unready(&down).into_response();
     }
     (StatusCode::OK, Json(json!({"status": state(all), "services": services}))).into_response()
+}
+
+/// Who operates the suite learns which service to look at.
+fn unready(down: &[&str]) -> Problem {
+    let services = down.join(", ");
+    let detail = format!("Not ready: {services}. The logs of each say why.");
+    Problem::fault(kinds::UNAVAILABLE, detail, format!("not ready: {services}")).retry_after(PAUSE)
 }
 
 /// Has every service do its housekeeping: what the embedded host does by itself, cron asks for on Spin.

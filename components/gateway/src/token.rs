@@ -3,19 +3,18 @@
 //! A verification costs half a millisecond in Wasm, so an instance remembers what it has verified until it expires.
 
 use crate::SERVICE;
+use crate::keys;
 use crate::problem::GatewayError;
-use http::{HeaderMap, Method, header};
-use jwt_simple::algorithms::{ECDSAP256PublicKeyLike, ES256PublicKey};
+use http::{HeaderMap, header};
+use jwt_simple::algorithms::ECDSAP256PublicKeyLike;
 use jwt_simple::common::VerificationOptions;
 use jwt_simple::token::Token;
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use souk_kit::permission::Role;
 use souk_kit::{Caller, Ctx, Problem, Result, Subject, Timestamp, settings};
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 /// Whom access tokens must be for.
 const AUDIENCE: &str = "souk";
@@ -25,10 +24,6 @@ const LEEWAY_SECONDS: u64 = 5;
 const MAX_TOKEN: usize = 8192;
 /// How many verified tokens an instance remembers.
 const MAX_REMEMBERED: usize = 4096;
-/// How long the published keys are relied on.
-const KEYS_KEPT: Duration = Duration::from_secs(300);
-/// How soon an unknown key id makes us ask again: a stranger can invent as many as they like.
-const KEYS_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 struct Custom {
@@ -45,13 +40,7 @@ struct Verified {
     expires_at: Timestamp,
 }
 
-struct Keys {
-    by_id: HashMap<String, ES256PublicKey>,
-    read_at: Instant,
-}
-
 static VERIFIED: Mutex<Option<HashMap<[u8; 32], Verified>>> = Mutex::new(None);
-static KEYS: Mutex<Option<Keys>> = Mutex::new(None);
 
 /// The bearer token of a request, if there is one.
 pub fn of_request(headers: &HeaderMap) -> Result<Option<&str>> {
@@ -98,7 +87,7 @@ async fn verify(ctx: &Ctx, token: &str) -> Result<Verified> {
         return Err(invalid("is not signed with ES256"));
     }
     let kid = metadata.key_id().ok_or_else(|| invalid("names no key"))?;
-    let key = key(ctx, kid).await?.ok_or_else(|| invalid("names an unknown key"))?;
+    let key = keys::find(ctx, kid).await?.ok_or_else(|| invalid("names an unknown key"))?;
     let options = VerificationOptions {
         required_signature_type: Some("at+jwt".into()),
         allowed_issuers: Some(HashSet::from([settings::variable("public_url").await?])),
@@ -121,36 +110,6 @@ async fn verify(ctx: &Ctx, token: &str) -> Result<Verified> {
     };
     let expires_at = i64::try_from(expires_at.as_millis()).unwrap_or_default();
     Ok(Verified { caller, expires_at: Timestamp::from_millis(expires_at) })
-}
-
-/// The published key of this id. The keys are asked for anew when they are old, or when one is missing.
-async fn key(ctx: &Ctx, kid: &str) -> Result<Option<ES256PublicKey>> {
-    if let Some(keys) = KEYS.lock().ok().as_ref().and_then(|keys| keys.as_ref()) {
-        let age = keys.read_at.elapsed();
-        let found = keys.by_id.get(kid);
-        if (found.is_some() && age < KEYS_KEPT) || (found.is_none() && age < KEYS_PAUSE) {
-            return Ok(found.cloned());
-        }
-    }
-    let by_id = published(ctx).await?;
-    let found = by_id.get(kid).cloned();
-    if let Ok(mut keys) = KEYS.lock() {
-        *keys = Some(Keys { by_id, read_at: Instant::now() });
-    }
-    Ok(found)
-}
-
-async fn published(ctx: &Ctx) -> Result<HashMap<String, ES256PublicKey>> {
-    #[derive(Deserialize)]
-    struct JwkSet {
-        keys: Vec<Value>,
-    }
-    let set: JwkSet = ctx.call(Method::GET, "auth", "/.well-known/jwks.json").send().await?.json()?;
-    let read = |jwk: &Value| {
-        let key = ES256PublicKey::from_jwk(&jwk.to_string()).ok()?;
-        Some((jwk["kid"].as_str()?.to_owned(), key))
-    };
-    Ok(set.keys.iter().filter_map(read).collect())
 }
 
 #[cfg(test)]

@@ -168,6 +168,9 @@ struct Parts {
     cause: Option<String>,
 }
 
+/// The media type of problem documents (RFC 9457, section 6.1).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
 /// How long a client should wait when we cannot know better.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -291,9 +294,7 @@ impl Problem {
         let status = StatusCode::from_u16(spec.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, document.to_string()).into_response();
         response.headers_mut().extend(headers.clone());
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if spec.status == 401 {
             // RFC 9110, section 15.5.2: every 401 carries a challenge.

@@ -8,7 +8,7 @@ use crate::log::{Level, log};
 use crate::metrics;
 use crate::migrate;
 use crate::once;
-use crate::problem::{Problem, Result, Spec, kinds};
+use crate::problem::{PROBLEM_JSON, Problem, Result, Spec, kinds};
 use crate::settings;
 use crate::wire;
 use axum::body::Body;
@@ -27,7 +27,7 @@ use std::time::Instant;
 use tower_service::Service as _;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What a component is. Declared once, as a `static`, and handed to [`serve`].
@@ -42,6 +42,8 @@ pub struct Service {
     pub database: Option<Database>,
     /// Its route table.
     pub routes: fn() -> OpenApiRouter,
+    /// What every answer goes through, those of the kit's own routes too.
+    pub wrap: fn(Router) -> Router,
     /// Everything it refuses beside what the kit does.
     pub problems: &'static [Spec],
     /// Who hears of what it publishes.
@@ -82,6 +84,7 @@ impl Service {
         edge: false,
         database: None,
         routes: OpenApiRouter::new,
+        wrap: |router| router,
         problems: &[],
         subscriptions: &[],
         on_event: None,
@@ -110,6 +113,7 @@ impl Service {
         let (router, mut document) =
             OpenApiRouter::with_openapi(document).merge((self.routes)()).split_for_parts();
         document.servers = None;
+        declare_problems(&mut document);
         document.extensions = Some(ExtensionsBuilder::new().add("x-problems", json!(problems)).build());
         let router = if self.edge { router } else { router.fallback(not_found) };
         let router = router
@@ -126,7 +130,24 @@ impl Service {
         let router = router
             .method_not_allowed_fallback(method_not_allowed)
             .route_layer(middleware::from_fn(tag_route));
-        (router, document)
+        ((self.wrap)(router), document)
+    }
+}
+
+/// Says of every refusal that it is a problem document; utoipa takes all bodies for plain JSON.
+fn declare_problems(document: &mut OpenApi) {
+    let operations = document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
+    });
+    for (status, response) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
+            response.content.insert(PROBLEM_JSON.to_owned(), content);
+        }
     }
 }
 
@@ -216,9 +237,13 @@ fn finish(ctx: &Ctx, method: &Method, mut response: Response) -> (Response, Opti
         *response.extensions_mut() = marker.extensions;
     }
     let length = wire::length(&response);
-    // RFC 9110, section 8.6: these have no content, and an answer to HEAD tells the length of another one.
+    // RFC 9110, section 8.6: 204 must not have a length, and an answer to HEAD, or a 304, tells that of another one.
     let bodiless = *method == Method::HEAD || matches!(response.status().as_u16(), 204 | 304);
+    let no_content = response.status() == StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
+    if no_content {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     // Without its length a response goes out in chunks, and a kept-alive client waits 40 ms for the last of them.
     if let Some(length) = length.filter(|_| !bodiless) {
         headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));

@@ -86,10 +86,18 @@ where
     }
 }
 
+/// Names the parameter, as axum's text begins with it: `limit: invalid digit found in string`.
 fn bad_query(rejection: &QueryRejection) -> Problem {
     let text = rejection.body_text();
-    let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-    Problem::new(kinds::MALFORMED_REQUEST, format!("A query parameter cannot be read: {detail}."))
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+    let unknown = text.split_once("unknown field `").and_then(|(_, rest)| rest.split_once('`'));
+    match (unknown, text.split_once(": ")) {
+        (Some((name, _)), _) => {
+            Problem::invalid(vec![FieldError::parameter(name, "is not a parameter of this list")])
+        }
+        (None, Some((name, detail))) => Problem::invalid(vec![FieldError::parameter(name, detail)]),
+        (None, None) => Problem::new(kinds::MALFORMED_REQUEST, format!("The query cannot be read: {text}.")),
+    }
 }
 
 /// An id in the path. What is no id names nothing: 404.
