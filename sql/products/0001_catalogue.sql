@@ -113,6 +113,10 @@ CREATE VIRTUAL TABLE priced_text USING fts5 (
   content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
 );
 
+-- The service's maintenance merges what writes leave in pieces, down to one of each size: a search reads every piece.
+INSERT INTO product_text (product_text, rank) VALUES ('usermerge', 2);
+INSERT INTO priced_text (priced_text, rank) VALUES ('usermerge', 2);
+
 -- Pictures, away from everything that the catalogue reads. Their texts and order are in the product's document.
 CREATE TABLE image (
   id TEXT PRIMARY KEY,

@@ -164,7 +164,7 @@ pub async fn report(ctx: Ctx, caller: Caller, PathId(id): PathId<JobId>) -> Resu
 }
 
 /// Forgets reports that are older than promised.
-pub async fn maintain(ctx: Ctx) -> Result<()> {
+pub async fn forget_old_reports(ctx: &Ctx) -> Result<()> {
     Ok(job::purge(&ctx.conn().await?, KEPT).await?)
 }
 
