@@ -7,8 +7,6 @@ CREATE TABLE category (
   -- Names by language.
   name TEXT NOT NULL CHECK (json_valid(name)),
   parent INTEGER REFERENCES category (number) CHECK (parent <> number),
-  -- Published products in it and below; the triggers on facet keep it.
-  product_count INTEGER NOT NULL DEFAULT 0 CHECK (product_count >= 0),
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
@@ -26,6 +24,8 @@ CREATE TABLE product (
   price_min INTEGER CHECK (price_min BETWEEN 0 AND 1000000000000000),
   price_max INTEGER CHECK (price_max BETWEEN price_min AND 1000000000000000),
   available INTEGER NOT NULL CHECK (available IN (0, 1)),
+  -- Its row in priced_text, while it has one.
+  place INTEGER CHECK (place >= 0),
   -- Titles as they are sorted: lower case, without accents.
   title_en TEXT NOT NULL,
   title_fr TEXT NOT NULL,
@@ -41,8 +41,8 @@ CREATE INDEX product_by_status ON product (status);
 CREATE INDEX product_by_price ON product (status, price_min);
 CREATE INDEX product_by_title_en ON product (status, title_en);
 CREATE INDEX product_by_title_fr ON product (status, title_fr);
--- All that most lists ask of a product that a search or a facet has found, in a tenth of the pages.
-CREATE INDEX product_in_short ON product (number, price_min, price_max, currency, available);
+-- The bounds of prices, which are checked exactly after a search has narrowed them down, in a tenth of the pages.
+CREATE INDEX product_in_short ON product (number, price_min, price_max);
 
 -- Answers, ready to be sent: the product, and the summary that lists have of it.
 CREATE TABLE product_document (
@@ -69,36 +69,53 @@ CREATE TABLE product_category (
 
 CREATE INDEX product_category_by_category ON product_category (category);
 
--- What products are filtered and counted by. kind and value come first, so that a filter is one walk, newest last.
-CREATE TABLE facet (
-  -- Whether everybody may see the product.
-  published INTEGER NOT NULL CHECK (published IN (0, 1)),
+-- What products are counted by: each category, brand, tag and option that any of them has. The triggers on facet keep it.
+CREATE TABLE facet_value (
+  number INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('category', 'brand', 'tag', 'option')),
   value TEXT NOT NULL,
+  -- Products that have it, and how many of them are published.
+  uses INTEGER NOT NULL DEFAULT 0 CHECK (uses >= 0),
+  products INTEGER NOT NULL DEFAULT 0 CHECK (products BETWEEN 0 AND uses),
+  UNIQUE (kind, value)
+) STRICT;
+
+-- Which product has what. Two numbers a row, since counting a search's matches reads some thirty thousand of them.
+CREATE TABLE facet (
   product INTEGER NOT NULL REFERENCES product (number),
-  -- The product's lowest.
-  price INTEGER,
-  PRIMARY KEY (published, kind, value, product)
+  -- Of facet_value; there is no foreign key, whose index nothing else would ask.
+  value INTEGER NOT NULL,
+  published INTEGER NOT NULL CHECK (published IN (0, 1)),
+  PRIMARY KEY (product, value)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX facet_by_product ON facet (product, kind);
--- A category from the cheapest to the dearest.
-CREATE INDEX facet_by_price ON facet (published, kind, value, price, product) WHERE kind = 'category';
-
-CREATE TRIGGER facet_counted AFTER INSERT ON facet WHEN new.kind = 'category' AND new.published = 1 BEGIN
-  UPDATE category SET product_count = product_count + 1 WHERE slug = new.value;
+CREATE TRIGGER facet_counted AFTER INSERT ON facet BEGIN
+  UPDATE facet_value SET uses = uses + 1, products = products + new.published WHERE number = new.value;
 END;
 
-CREATE TRIGGER facet_uncounted AFTER DELETE ON facet WHEN old.kind = 'category' AND old.published = 1 BEGIN
-  UPDATE category SET product_count = product_count - 1 WHERE slug = old.value;
+CREATE TRIGGER facet_uncounted AFTER DELETE ON facet BEGIN
+  UPDATE facet_value SET uses = uses - 1, products = products - old.published WHERE number = old.value;
+  DELETE FROM facet_value WHERE number = old.value AND uses = 0;
 END;
 
--- The words of titles; of brands, tags, SKUs and category names; of descriptions. Its rowid is the product's number, below
--- zero while the product is not published: so a search of what everybody may see asks no other table.
+-- The words of titles; of brands, tags, SKUs and category names; of descriptions. And in keys everything else that lists
+-- are filtered by, each as one word (rules/keys.rs): so FTS5 itself leaves only what is wanted, however much it is.
+-- Its rowid is the product's number, below zero while the product is not published.
 CREATE VIRTUAL TABLE product_text USING fts5 (
-  title, labels, description,
+  title, labels, description, keys,
   content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
 );
+
+-- The same of published products that have a price, whose rowid begins with the price: walked from the cheapest on, or
+-- from the dearest.
+CREATE VIRTUAL TABLE priced_text USING fts5 (
+  words, keys,
+  content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+);
+
+-- The service's maintenance merges what writes leave in pieces, down to one of each size: a search reads every piece.
+INSERT INTO product_text (product_text, rank) VALUES ('usermerge', 2);
+INSERT INTO priced_text (priced_text, rank) VALUES ('usermerge', 2);
 
 -- Pictures, away from everything that the catalogue reads. Their texts and order are in the product's document.
 CREATE TABLE image (

@@ -14,6 +14,7 @@ mod guessing;
 mod keys;
 mod passwords;
 mod products;
+mod races;
 mod refresh;
 mod schema;
 mod security;

@@ -226,6 +226,90 @@ async fn all_pages(person: &Person, query: &[(&str, &str)]) -> Vec<String> {
     panic!("the list has no end")
 }
 
+/// Products that differ in everything that lists are filtered by, as they were added; `word` is in all titles.
+async fn sells_all_sorts(merchant: &Person, word: &str) -> Vec<Value> {
+    let mut added = Vec::new();
+    for number in 0..24_i64 {
+        let variant = |size: &str, factor: i64| {
+            json!({"sku": unique("SKU"), "options": {"size": size}, "available": number % 3 != 0,
+                "price": {"amount": number * 7 % 10 * 100 * factor,
+                    "currency": if number % 5 == 0 { "USD" } else { "EUR" }}})
+        };
+        let mut lamp = lamp();
+        lamp["title"] =
+            json!({"en": format!("{} {word}", ["Éclair", "eclair", "Zest"][number as usize % 3])});
+        lamp["status"] = json!(if number % 6 == 5 { "draft" } else { "active" });
+        lamp["tags"] = json!(if number % 2 == 0 { vec![word, "even"] } else { vec![word] });
+        lamp["options"] = json!(["size"]);
+        lamp["variants"] = match number % 8 {
+            7 => json!([]),
+            6 => json!([variant("S", 1), variant("L", 3)]),
+            _ => json!([variant("S", 1)]),
+        };
+        added.push(merchant.adds_product(lamp).await.json);
+    }
+    added
+}
+
+/// Filters by what [`sells_all_sorts`] makes, each with what it leaves.
+type Leaves = fn(&Value) -> bool;
+const FILTERS: &[(&str, &str, Leaves)] = &[
+    ("q", "eclair", |it| it["title"]["en"].as_str().is_some_and(|title| !title.starts_with("Zest"))),
+    ("tag", "even", |it| it["tags"].as_array().is_some_and(|tags| tags.len() == 2)),
+    ("option", "size:L", |it| it["variants"].as_array().is_some_and(|variants| variants.len() == 2)),
+    ("currency", "USD", |it| it["price_range"]["min"]["currency"] == "USD"),
+    ("available", "false", |it| it["available"] == false),
+    ("min_price", "700", |it| it["price_range"]["max"]["amount"].as_i64().is_some_and(|price| price >= 700)),
+    ("max_price", "300", |it| it["price_range"]["min"]["amount"].as_i64().is_some_and(|price| price <= 300)),
+];
+
+#[tokio::test]
+async fn whatever_is_asked_in_whatever_order_all_pages_have_each_product_once() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let word = unique("word");
+    let added = sells_all_sorts(&merchant, &word).await;
+    // Each filter by itself, with each other one, and with none.
+    let none = std::iter::once(Vec::new());
+    let some = (0..FILTERS.len()).flat_map(|one| (0..=one).map(move |other| vec![one, other]));
+    for chosen in none.chain(some) {
+        let filters: Vec<_> = chosen.iter().map(|index| FILTERS[*index]).collect();
+        for sort in ["relevance", "newest", "price", "-price", "title"] {
+            for status in ["active", "draft"] {
+                let priced = |it: &Value| !sort.ends_with("price") || !it["price_range"].is_null();
+                let fits = |it: &&Value| {
+                    it["status"] == status && priced(it) && filters.iter().all(|(_, _, leaves)| leaves(it))
+                };
+                let tags = filters.iter().find(|(name, ..)| *name == "tag").map(|_| format!("{word}|even"));
+                let mut query = vec![("sort", sort), ("status", status), ("limit", "6")];
+                query.push(("tag", tags.as_deref().unwrap_or(&word)));
+                query.extend(filters.iter().filter(|(name, ..)| *name != "tag").map(|it| (it.0, it.1)));
+                query.sort_unstable();
+                query.dedup();
+                let listed = all_pages(&merchant, &query).await;
+                let expected: Vec<&Value> = added.iter().filter(fits).collect();
+                assert_eq!(listed, in_order(expected, sort), "{query:?}");
+            }
+        }
+    }
+}
+
+/// The slugs of products in this order; all of them match a search equally well.
+fn in_order(mut products: Vec<&Value>, sort: &str) -> Vec<String> {
+    let price = |it: &Value| it["price_range"]["min"]["amount"].as_i64();
+    let title = |it: &Value| it["title"]["en"].as_str().map(|title| title.to_lowercase().replace('é', "e"));
+    match sort {
+        // Stable, so that older ones come first.
+        "price" => products.sort_by_key(|it| price(it)),
+        "title" => products.sort_by_key(|it| title(it)),
+        _ => {
+            products.reverse();
+            products.sort_by_key(|it| std::cmp::Reverse(if sort == "-price" { price(it) } else { None }));
+        }
+    }
+    products.iter().filter_map(|it| it["slug"].as_str().map(str::to_owned)).collect()
+}
+
 #[tokio::test]
 async fn odd_questions_are_answered_or_refused_but_break_nothing() {
     let shop = Suite::start().await;

@@ -107,7 +107,8 @@ fn every_folder_of_scripts_belongs_to_a_component() {
 #[tokio::test]
 async fn a_running_suite_has_the_schema_of_its_scripts() {
     let Some(shop) = Suite::own().await else { return };
-    shop.ticks().await; // Every service has been asked something, so every database is there.
+    // Every service has been asked something, so every database is there.
+    shop.stranger().get("/ready").await.is(200).accept();
     let schema =
         "SELECT coalesce(sql, name) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'migration'
                    ORDER BY name";

@@ -68,13 +68,6 @@ pub struct CategoryChange {
     pub parent: Option<Option<String>>,
 }
 
-fn report(name: &Texts, parent: &mut dyn FnMut() -> FieldPath, into: &mut garde::Report) {
-    for finding in rules::check_texts("name", name, true) {
-        let path = finding.path.iter().fold(parent(), |path, part| path.join(part.as_str()));
-        into.append(path, garde::Error::new(finding.detail));
-    }
-}
-
 impl Validate for NewCategory {
     type Context = ();
 
@@ -82,7 +75,7 @@ impl Validate for NewCategory {
         if let Err(detail) = rules::slug_is_fit(&self.slug) {
             into.append(parent().join("slug"), garde::Error::new(detail));
         }
-        report(&self.name, parent, into);
+        rules::tell(rules::check_texts("name", &self.name, true), parent, into);
     }
 }
 
@@ -91,7 +84,7 @@ impl Validate for CategoryChange {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> FieldPath, into: &mut garde::Report) {
         if let Some(name) = &self.name {
-            report(name, parent, into);
+            rules::tell(rules::check_texts("name", name, true), parent, into);
         }
     }
 }

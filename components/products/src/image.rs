@@ -2,7 +2,7 @@
 
 use crate::model::{Image, Product, Texts, present as sent};
 use crate::problem::Refused;
-use crate::product::{present, update};
+use crate::product::{open, present, update};
 use crate::rules::{self, MAX_IMAGES};
 use crate::store::image as store;
 use axum::body::Body;
@@ -18,7 +18,7 @@ use souk_kit::id::ImageId;
 use souk_kit::permission::scope::PRODUCTS_WRITE;
 use souk_kit::problem::{ProblemDocument, kinds};
 use souk_kit::valid::body_within;
-use souk_kit::{Caller, Ctx, IfMatch, PathId, Problem, Result, Tagged, Timestamp, Valid};
+use souk_kit::{Caller, Ctx, IfMatch, PathId, Problem, Result, Tagged, Valid};
 use utoipa::ToSchema;
 
 /// The largest image, in bytes; the table has the same bound.
@@ -43,9 +43,8 @@ impl Validate for ImageChange {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> FieldPath, into: &mut garde::Report) {
-        for finding in self.alt.iter().flat_map(|alt| rules::check_texts("alt", alt, false)) {
-            let path = finding.path.iter().fold(parent(), |path, part| path.join(part.as_str()));
-            into.append(path, garde::Error::new(finding.detail));
+        if let Some(alt) = &self.alt {
+            rules::tell(rules::check_texts("alt", alt, false), parent, into);
         }
         if self.position.is_some_and(|position| position as usize >= MAX_IMAGES) {
             into.append(parent().join("position"), garde::Error::new(format!("is not below {MAX_IMAGES}")));
@@ -79,9 +78,9 @@ pub async fn add(
     let bytes = body_within(body, MAX_BYTES).await?;
     let (width, height) = dimensions(media_type, &bytes)?;
     let tx = ctx.begin().await?;
-    let stored = present(&tx, &key).await?;
-    let mut product = Product { updated_at: Timestamp::now(), ..stored.product };
-    if product.images.len() >= MAX_IMAGES {
+    let mut stored = present(&tx, &key).await?;
+    let images = &mut stored.product.images;
+    if images.len() >= MAX_IMAGES {
         return Err(Refused::TooManyImages.into());
     }
     let id = ImageId::new();
@@ -92,11 +91,11 @@ pub async fn add(
         width,
         height,
         alt: Texts::new(),
-        position: u32::try_from(product.images.len()).unwrap_or(u32::MAX),
+        position: u32::try_from(images.len()).unwrap_or(u32::MAX),
     };
-    product.images.push(image.clone());
+    images.push(image.clone());
     store::add(&tx, id, stored.number, media_type, bytes.to_vec()).await?;
-    update(tx, stored.number, stored.version + 1, product).await?;
+    update(tx, stored).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, image.url.clone())], axum::Json(image)).into_response())
 }
 
@@ -152,16 +151,14 @@ pub async fn change(
 ) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
     let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
-    let tx = ctx.begin().await?;
-    let stored = present(&tx, &key).await?;
-    expected.check(stored.version)?;
-    let mut product = Product { updated_at: Timestamp::now(), ..stored.product };
-    let mut image = take(&mut product, &image)?;
+    let (tx, mut stored) = open(&ctx, &key, &expected).await?;
+    let images = &mut stored.product.images;
+    let mut image = take(images, &image)?;
     image.alt = change.alt.unwrap_or(image.alt);
     let position = change.position.unwrap_or(image.position) as usize;
-    product.images.insert(position.min(product.images.len()), image);
-    number(&mut product);
-    update(tx, stored.number, stored.version + 1, product).await
+    images.insert(position.min(images.len()), image);
+    number(images);
+    update(tx, stored).await
 }
 
 /// Remove an image.
@@ -184,27 +181,25 @@ pub async fn remove(
 ) -> Result<StatusCode> {
     caller.needs(PRODUCTS_WRITE)?;
     let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
-    let tx = ctx.begin().await?;
-    let stored = present(&tx, &key).await?;
-    expected.check(stored.version)?;
-    let mut product = Product { updated_at: Timestamp::now(), ..stored.product };
-    let image = take(&mut product, &image)?;
-    number(&mut product);
+    let (tx, mut stored) = open(&ctx, &key, &expected).await?;
+    let images = &mut stored.product.images;
+    let image = take(images, &image)?;
+    number(images);
     store::remove(&tx, image.id).await?;
-    update(tx, stored.number, stored.version + 1, product).await?;
+    update(tx, stored).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes an image out of its product.
-fn take(product: &mut Product, id: &str) -> Result<Image> {
+/// Takes an image out of its product's.
+fn take(images: &mut Vec<Image>, id: &str) -> Result<Image> {
     let id: ImageId = id.parse().map_err(|_| Problem::not_found())?;
-    let index = product.images.iter().position(|image| image.id == id).ok_or_else(Problem::not_found)?;
-    Ok(product.images.remove(index))
+    let index = images.iter().position(|image| image.id == id).ok_or_else(Problem::not_found)?;
+    Ok(images.remove(index))
 }
 
 /// Numbers the images as they stand.
-fn number(product: &mut Product) {
-    for (position, image) in (0..).zip(&mut product.images) {
+fn number(images: &mut [Image]) {
+    for (position, image) in (0..).zip(images) {
         image.position = position;
     }
 }

@@ -21,7 +21,7 @@ mod search;
 mod sheet;
 mod store;
 
-use souk_kit::{Database, Service};
+use souk_kit::{Ctx, Database, Result, Service};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,9 +35,14 @@ pub static SERVICE: Service = Service {
     }),
     routes,
     problems: problem::ALL,
-    maintain: Some(|ctx| Box::pin(import::maintain(ctx))),
+    maintain: Some(|ctx| Box::pin(maintain(ctx))),
     ..Service::BASE
 };
+
+async fn maintain(ctx: Ctx) -> Result<()> {
+    import::forget_old_reports(&ctx).await?;
+    Ok(store::write::merge_index(&ctx.conn().await?).await?)
+}
 
 #[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]

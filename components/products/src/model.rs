@@ -271,19 +271,11 @@ impl ProductChange {
     }
 }
 
-/// Puts what the rules found into garde's report, so that it is told together with what has the wrong shape.
-fn report(found: Vec<rules::Finding>, parent: &mut dyn FnMut() -> Path, report: &mut garde::Report) {
-    for finding in found {
-        let path = finding.path.iter().fold(parent(), |path, part| path.join(part.as_str()));
-        report.append(path, garde::Error::new(finding.detail));
-    }
-}
-
 impl Validate for ProductInput {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, into: &mut garde::Report) {
-        report(rules::check(self), parent, into);
+        rules::tell(rules::check(self), parent, into);
     }
 }
 
@@ -292,7 +284,7 @@ impl Validate for ProductChange {
 
     /// What can be judged without the product; the whole is judged once it is merged.
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, into: &mut garde::Report) {
-        report(rules::check_change(self), parent, into);
+        rules::tell(rules::check_change(self), parent, into);
     }
 }
 

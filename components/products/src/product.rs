@@ -89,13 +89,11 @@ pub async fn change(
     Valid(change): Valid<ProductChange>,
 ) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
-    let tx = ctx.begin().await?;
-    let stored = present(&tx, &key).await?;
-    expected.check(stored.version)?;
+    let (tx, mut stored) = open(&ctx, &key, &expected).await?;
     let input = change.apply(stored.product.input());
     fit(&input)?;
-    let product = Product::from_input(input, Some(stored.product), Timestamp::now());
-    update(tx, stored.number, stored.version + 1, product).await
+    stored.product = Product::from_input(input, Some(stored.product), Timestamp::now());
+    update(tx, stored).await
 }
 
 /// Delete a product. Its slug and SKUs stay taken, so that it can be restored. Deleting it again changes nothing.
@@ -143,16 +141,16 @@ pub async fn delete(
 pub async fn restore(ctx: Ctx, caller: Caller, PathId(key): PathId<String>) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
     let tx = ctx.begin().await?;
-    let stored = store::find(&tx, &key).await?.ok_or_else(Problem::not_found)?;
+    let mut stored = store::find(&tx, &key).await?.ok_or_else(Problem::not_found)?;
     if !stored.deleted {
         tx.rollback().await?;
         return Ok(Tagged::new(stored.version, stored.product));
     }
-    let mut product = Product { status: Status::Draft, updated_at: Timestamp::now(), ..stored.product };
+    stored.product.status = Status::Draft;
     // Categories may have gone meanwhile.
     let tree = Tree::read(&tx).await?;
-    product.categories.retain(|slug| tree.number(slug).is_some());
-    update(tx, stored.number, stored.version + 1, product).await
+    stored.product.categories.retain(|slug| tree.number(slug).is_some());
+    update(tx, stored).await
 }
 
 /// The product, unless it was deleted.
@@ -160,8 +158,19 @@ pub async fn present(tx: &Tx, key: &str) -> Result<Stored> {
     store::find(tx, key).await?.filter(|stored| !stored.deleted).ok_or_else(Problem::not_found)
 }
 
-/// Writes a changed product and tells of it.
-pub async fn update(tx: Tx, number: i64, version: i64, product: Product) -> Result<Tagged<Product>> {
+/// The product as it is in a transaction that will change it, if it is of the version that the client knows.
+pub async fn open(ctx: &Ctx, key: &str, expected: &IfMatch) -> Result<(Tx, Stored)> {
+    let tx = ctx.begin().await?;
+    let stored = present(&tx, key).await?;
+    expected.check(stored.version)?;
+    Ok((tx, stored))
+}
+
+/// Writes a product that has changed, as its next version, and tells of it.
+pub async fn update(tx: Tx, changed: Stored) -> Result<Tagged<Product>> {
+    let Stored { number, version, product, .. } = changed;
+    let version = version + 1;
+    let product = Product { updated_at: Timestamp::now(), ..product };
     let product = save(&tx, Entry { number, version, deleted: false, product }).await?;
     tx.emit("souk.product.updated", product.id, json!({"slug": product.slug, "status": product.status}))
         .await?;
@@ -194,7 +203,7 @@ async fn save(tx: &Tx, entry: Entry) -> Result<Product> {
         return Err(Refused::SkuTaken { sku: skus[variant].to_owned(), variant }.into());
     }
     let tree = Tree::read(tx).await?;
-    let unknown = unknown_categories(&tree, product);
+    let unknown = unknown_categories(&tree, &product.categories);
     if !entry.deleted && !unknown.is_empty() {
         return Err(Problem::invalid(unknown));
     }
@@ -203,7 +212,7 @@ async fn save(tx: &Tx, entry: Entry) -> Result<Product> {
 }
 
 /// An error for each category that is not there.
-pub fn unknown_categories(tree: &Tree, product: &Product) -> Vec<FieldError> {
-    let unknown = product.categories.iter().enumerate().filter(|(_, slug)| tree.number(slug).is_none());
+pub fn unknown_categories(tree: &Tree, categories: &[String]) -> Vec<FieldError> {
+    let unknown = categories.iter().enumerate().filter(|(_, slug)| tree.number(slug).is_none());
     unknown.map(|(index, _)| FieldError::at(format!("/categories/{index}"), "is not a category")).collect()
 }

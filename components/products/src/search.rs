@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Words that must all be there, in any language, each at least as the beginning of a word: in the title, brand, tags,
-    /// SKUs, category names or description. Accents and case do not matter.
+    /// SKUs, category names or description. Accents and case do not matter. The first eight count.
     #[garde(inner(length(chars, max = 200)))]
     pub q: Option<String>,
     /// Slug of a category; those below it count, too.
@@ -54,15 +54,16 @@ pub struct ListQuery {
     #[param(inline)]
     pub status: Option<StatusFilter>,
     /// `relevance` if there are words, else `newest`. By relevance come the words whole in the title, then as beginnings in
-    /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. A search puts its
-    /// newest 10,000 matches in order of price or title. `price` and `-price` leave out what has no price.
+    /// the title, then with brand, tags, SKUs and category names, then anywhere; each newest first. (Of four words or more
+    /// come those in the title, then anywhere.) A search puts its newest 10,000 matches in order of title. `price` and
+    /// `-price` leave out what has no price.
     #[garde(skip)]
     #[param(inline)]
     pub sort: Option<Sort>,
     /// The language that titles are sorted in; other languages than French are sorted as English.
     #[garde(inner(custom(language)))]
     pub lang: Option<String>,
-    /// Whether to count the matches by category, brand and tag (the newest 10,000; on the first page).
+    /// Whether to count the matches by category, brand and tag (the newest 5,000 unless it is the whole shop; on the first page).
     #[garde(skip)]
     pub facets: bool,
     /// How many items at most: 1 to 100, 20 if absent.
@@ -212,7 +213,7 @@ impl ListQuery {
     /// None when nothing can match.
     fn filter(&self, status: StatusFilter) -> Option<Filter> {
         let words = match self.words() {
-            Some(text) => Some(rules::words(text)?),
+            Some(text) => Some(rules::words::words(text)?),
             None => None,
         };
         let mut facets = Vec::new();

@@ -5,6 +5,7 @@ use crate::db::{Conn, Db, DbError, Tx};
 use crate::id::RequestId;
 use crate::problem::Problem;
 use crate::service::Service;
+use crate::unique;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
@@ -34,7 +35,7 @@ struct Inner {
 
 impl Ctx {
     /// Reads the context from a request. At the edge nothing that a client sent is believed, but for its trace.
-    pub(crate) fn read(service: &'static Service, headers: &HeaderMap) -> Self {
+    pub(crate) fn read(service: &'static Service, headers: &HeaderMap, started: Instant) -> Self {
         let trusted = |name: &HeaderName| {
             headers
                 .get(name)
@@ -48,15 +49,15 @@ impl Ctx {
             service,
             request_id: trusted(&REQUEST_ID)
                 .filter(|id| id.parse::<RequestId>().is_ok())
-                .unwrap_or_else(|| RequestId::new().to_string()),
+                .unwrap_or_else(|| RequestId::unique().to_string()),
             traceparent: child_of(traceparent),
-            deadline: Instant::now() + patience.unwrap_or(DEFAULT_DEADLINE).min(DEFAULT_DEADLINE),
+            deadline: started + patience.unwrap_or(DEFAULT_DEADLINE).min(DEFAULT_DEADLINE),
         }))
     }
 
     /// A context for work that no request asked for (deliveries, maintenance).
     pub(crate) fn background(service: &'static Service) -> Self {
-        Self::read(service, &HeaderMap::new())
+        Self::read(service, &HeaderMap::new(), Instant::now())
     }
 
     /// The service that is running.
@@ -110,7 +111,7 @@ impl<S: Sync> FromRequestParts<S> for Ctx {
 
 /// The next span of the trace: the same trace id, a new span id. A trace that cannot be read is begun anew.
 fn child_of(traceparent: Option<&str>) -> String {
-    let fresh = uuid::Uuid::new_v4().simple().to_string();
+    let fresh = format!("{:032x}", unique::number());
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let known = traceparent.filter(|text| text.len() == 55 && text.starts_with("00-")).and_then(|text| {
         let (trace, parent, flags) = (text.get(3..35)?, text.get(36..52)?, text.get(53..55)?);
@@ -119,7 +120,6 @@ fn child_of(traceparent: Option<&str>) -> String {
     });
     match known {
         Some((trace, flags)) => format!("00-{trace}-{}-{flags}", &fresh[..16]),
-        // The first half of a version 4 UUID has its version bits: the span is taken from the other one.
         None => format!("00-{fresh}-{}-01", &fresh[16..]),
     }
 }

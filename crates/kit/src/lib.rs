@@ -28,6 +28,7 @@ pub mod service;
 pub mod settings;
 pub mod text;
 pub mod time;
+mod unique;
 pub mod valid;
 pub mod wire;
 

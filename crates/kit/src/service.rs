@@ -183,7 +183,7 @@ struct Visit {
 impl Visit {
     fn begin(service: &'static Service, parts: &http::request::Parts) -> Self {
         let started = Instant::now();
-        let ctx = Ctx::read(service, &parts.headers);
+        let ctx = Ctx::read(service, &parts.headers, started);
         Self { ctx, method: parts.method.clone(), path: parts.uri.path().to_owned(), started }
     }
 

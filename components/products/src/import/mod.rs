@@ -4,6 +4,7 @@
 //! written before a failure stays written: sending the same lines again changes only what is still missing.
 
 mod batch;
+mod known;
 mod lines;
 mod table;
 
@@ -27,6 +28,7 @@ use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
 use batch::Batch;
+use known::Tried;
 
 /// The longest line (or CSV row), in bytes.
 pub const MAX_LINE: usize = 256 * 1024;
@@ -111,7 +113,7 @@ impl Report {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// Only try: everything is checked, nothing is written. SKUs that two far lines share are not seen.
+    /// Only try: everything is checked and reported as if it were written, and nothing is. At most 200,000 products.
     #[garde(skip)]
     #[serde(default)]
     pub dry_run: bool,
@@ -162,7 +164,7 @@ pub async fn report(ctx: Ctx, caller: Caller, PathId(id): PathId<JobId>) -> Resu
 }
 
 /// Forgets reports that are older than promised.
-pub async fn maintain(ctx: Ctx) -> Result<()> {
+pub async fn forget_old_reports(ctx: &Ctx) -> Result<()> {
     Ok(job::purge(&ctx.conn().await?, KEPT).await?)
 }
 
@@ -208,6 +210,7 @@ struct Importer {
     body: Option<Body>,
     items: VecDeque<Item>,
     batch: Batch,
+    tried: Tried,
     report: Report,
 }
 
@@ -224,8 +227,8 @@ impl Importer {
             lines: 0,
             errors: Vec::new(),
         };
-        let batch = Batch::default();
-        Self { ctx, reader, body: Some(body), items: VecDeque::new(), batch, report }
+        let (batch, tried) = (Batch::default(), Tried::default());
+        Self { ctx, reader, body: Some(body), items: VecDeque::new(), batch, tried, report }
     }
 
     /// Goes on until a batch is written; false when there is nothing more to do.
@@ -237,7 +240,7 @@ impl Importer {
             while let Some(item) = self.items.pop_front() {
                 if self.batch.must_go_before(&item) {
                     self.items.push_front(item);
-                    self.batch.write(&self.ctx, &mut self.report).await?;
+                    self.write().await?;
                     return Ok(true);
                 }
                 self.report.lines += 1;
@@ -247,11 +250,18 @@ impl Importer {
                 }
             }
             if !self.read().await? {
-                self.batch.write(&self.ctx, &mut self.report).await?;
+                self.write().await?;
                 self.report.finished = true;
                 job::write(&self.ctx.conn().await?, &self.report).await?;
                 return Ok(false);
             }
+        }
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        match self.report.dry_run {
+            true => self.batch.try_out(&self.ctx, &mut self.report, &mut self.tried).await,
+            false => self.batch.write(&self.ctx, &mut self.report).await,
         }
     }
 

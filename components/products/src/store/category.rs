@@ -1,7 +1,7 @@
 //! Categories in SQL.
 
 use crate::model::{Product, Texts};
-use crate::store::write::{Entry, write_index};
+use crate::store::write::{Entry, forget_index, write_index};
 use serde_json::json;
 use souk_kit::id::CategoryId;
 use souk_kit::{Conn, DbError, Timestamp, Tx, params};
@@ -83,8 +83,9 @@ fn category(row: &souk_kit::Row<'_>) -> Result<CategoryRow, DbError> {
 /// All categories, or the one with this slug.
 pub async fn list(conn: &Conn, slug: Option<&str>) -> Result<Vec<CategoryRow>, DbError> {
     conn.all(
-        "SELECT c.id, c.slug, c.name, p.slug AS parent, c.product_count
+        "SELECT c.id, c.slug, c.name, p.slug AS parent, coalesce(v.products, 0) AS product_count
            FROM category c LEFT JOIN category p ON p.number = c.parent
+                LEFT JOIN facet_value v ON v.kind = 'category' AND v.value = c.slug
           WHERE ?1 IS NULL OR c.slug = ?1
           ORDER BY c.slug",
         params![slug.map(str::to_owned)],
@@ -136,10 +137,13 @@ pub async fn reindex(tx: &Tx, tree: &Tree, slug: &str) -> Result<(), DbError> {
     loop {
         let entries = tx
             .all(
-                "SELECT p.number, p.version, d.document
-                   FROM facet f JOIN product p ON p.number = f.product JOIN product_document d USING (product)
-                  WHERE f.published IN (0, 1) AND f.kind = 'category' AND f.value = ?1 AND f.product > ?2
-                  ORDER BY f.product LIMIT ?3",
+                "WITH RECURSIVE branch (number) AS (
+                   SELECT number FROM category WHERE slug = ?1
+                   UNION SELECT c.number FROM category c JOIN branch b ON c.parent = b.number)
+                 SELECT p.number, p.version, d.document FROM product p JOIN product_document d ON d.product = p.number
+                  WHERE p.number > ?2 AND p.number IN (
+                        SELECT product FROM product_category JOIN branch ON category = branch.number)
+                  ORDER BY p.number LIMIT ?3",
                 params![slug, after, BATCH],
                 |row| {
                     let product: Product = row.json("document")?;
@@ -151,6 +155,7 @@ pub async fn reindex(tx: &Tx, tree: &Tree, slug: &str) -> Result<(), DbError> {
         let Some(last) = entries.last() else { return Ok(()) };
         after = last.number;
         let numbers: Vec<i64> = entries.iter().map(|entry| entry.number).collect();
-        write_index(tx, tree, &numbers, &entries).await?;
+        forget_index(tx, &numbers).await?;
+        write_index(tx, tree, &entries).await?;
     }
 }

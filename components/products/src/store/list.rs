@@ -1,23 +1,23 @@
-//! Finding products: filters, search, sorting, pages and facets, each as one statement.
+//! Finding products: filters, search, sorting, pages and facets.
 //!
-//! No list costs more the more products there are. A search ranks by where its words are (see [`rules::tiers`]), so that
-//! each rank is a walk of the index, newest first, and a page of it a few steps of that walk; bm25 would have to visit
-//! every match. Where the order is not that of an index, only the newest [`MAX_SORTED`] matches are put in order. Which
-//! way a list is walked follows from how many products a filter leaves, counted up to [`FEW`].
+//! No list costs more the more products there are. The search index has everything that lists are filtered by as words
+//! ([`rules::keys`](crate::rules::keys)), so a list is a walk of what it finds: newest first, or, in an index of its own,
+//! in order of price. A search ranks by where its words are ([`rules::words`](crate::rules::words)): each rank is a walk,
+//! and a page a few steps of it; bm25 would have to visit every match.
 //!
-//! The search index and the facets know what is published (a rowid above zero, `published = 1`), and the index
-//! `product_in_short` has what lists filter by, so most lists do not read the rows of products at all.
+//! No index has the matches in order of title. Up to [`MAX_SORTED`] of them are put in order; of a filter that leaves more,
+//! the titles are walked until enough of them pass.
 
 use crate::model::Status;
-use crate::rules;
-use crate::store::question::{Parameters, Question, Walk, facet};
+use crate::rules::{keys, words};
+use crate::store::question::{Parameters, Question, Walk};
 use serde::{Deserialize, Serialize};
 use souk_kit::{Conn, DbError, params};
 
-/// Matches of a search that are put in order of price or title, and matches that facets are counted over.
-pub const MAX_SORTED: u32 = 10_000;
-/// So few products are read and sorted sooner than an index of all is walked for them.
-const FEW: i64 = 2000;
+/// Matches that are put in an order that no index has.
+const MAX_SORTED: u32 = 10_000;
+/// Matches that facets are counted over.
+const MAX_COUNTED: u32 = 5_000;
 
 /// Which products are wanted.
 #[derive(Debug, Default)]
@@ -105,15 +105,48 @@ impl Order {
         }
     }
 
-    /// Whether it is by price.
-    pub const fn is_by_price(self) -> bool {
-        matches!(self, Self::Price | Self::PriceDown)
-    }
-
     /// Whether it is by title.
     pub const fn is_by_title(self) -> bool {
         matches!(self, Self::TitleEn | Self::TitleFr)
     }
+}
+
+/// How the products of a list come in its order.
+enum Plan {
+    /// One rank of the search after the other.
+    Ranked,
+    /// As they are walked.
+    Walked(Walk),
+    /// The newest are taken together and sorted.
+    Sorted,
+}
+
+async fn plan(conn: &Conn, filter: &Filter, order: Order) -> Result<Plan, DbError> {
+    Ok(match order {
+        Order::Relevance => Plan::Ranked,
+        _ if filter.is_open() => Plan::Walked(Walk::All),
+        Order::Newest => Plan::Walked(Walk::Found),
+        Order::Price | Order::PriceDown if filter.status == Some(Status::Active) => {
+            Plan::Walked(Walk::Priced)
+        }
+        // All can be walked for keys, not for words.
+        Order::TitleEn | Order::TitleFr
+            if filter.words.is_none() && leaves_too_many(conn, filter).await? =>
+        {
+            Plan::Walked(Walk::All)
+        }
+        Order::Price | Order::PriceDown | Order::TitleEn | Order::TitleFr => Plan::Sorted,
+    })
+}
+
+/// Whether more than [`MAX_SORTED`] products are left.
+async fn leaves_too_many(conn: &Conn, filter: &Filter) -> Result<bool, DbError> {
+    let mut parameters = Parameters::default();
+    let found = Question::new(filter, Walk::Found, None, &mut parameters);
+    let some = found.newest("0", MAX_SORTED + 1);
+    let sql = format!("SELECT count(*) AS products FROM ({some})");
+    let count = conn.one(&sql, parameters.0, |row| row.get::<u32>("products")).await?;
+    Ok(count.is_some_and(|count| count > MAX_SORTED))
 }
 
 /// A page of a list: up to `limit` products after the place `after`.
@@ -124,14 +157,11 @@ pub async fn page(
     after: Option<&Place>,
     limit: u32,
 ) -> Result<Vec<Hit>, DbError> {
-    let walk = walk(conn, filter, order).await?;
     let mut parameters = Parameters::default();
-    let hits = match (order, walk) {
-        (Order::Relevance, _) => ranked(filter, after, limit, &mut parameters),
-        (Order::Newest, _) | (_, Walk::All | Walk::Priced(_)) => {
-            walked(filter, order, walk, after, limit, &mut parameters)
-        }
-        _ => sorted(filter, order, walk, after, limit, &mut parameters),
+    let hits = match plan(conn, filter, order).await? {
+        Plan::Ranked => ranked(filter, after, limit, &mut parameters),
+        Plan::Walked(walk) => walked(filter, order, walk, after, limit, &mut parameters),
+        Plan::Sorted => sorted(filter, order, after, limit, &mut parameters),
     };
     let (_, direction) = order.key();
     let ranks = if order == Order::Relevance { "ASC" } else { direction };
@@ -147,37 +177,6 @@ pub async fn page(
     .await
 }
 
-/// The rarest facet if it leaves few products, or if newest first is wanted anyway; else the order's own index.
-async fn walk(conn: &Conn, filter: &Filter, order: Order) -> Result<Walk, DbError> {
-    match (&filter.words, filter.facets.len()) {
-        (Some(_), _) => return Ok(Walk::Words),
-        (None, 0) => return Ok(Walk::All),
-        (None, 1) if order == Order::Newest => return Ok(Walk::Facet(0)),
-        _ => {}
-    }
-    let mut parameters = Parameters::default();
-    let counts: Vec<String> = (0..filter.facets.len())
-        .map(|index| {
-            let facet = facet("f", filter, index, &mut parameters);
-            let some = format!("SELECT 1 FROM facet f WHERE {facet} LIMIT {FEW}");
-            format!("SELECT {index} AS facet, (SELECT count(*) FROM ({some})) AS products")
-        })
-        .collect();
-    let sql = format!("{} ORDER BY products LIMIT 1", counts.join(" UNION ALL "));
-    let rarest = conn
-        .one(&sql, parameters.0, |row| Ok((row.get::<u32>("facet")?, row.get::<i64>("products")?)))
-        .await?;
-    let category = filter.facets.iter().position(|(kind, _)| *kind == "category");
-    Ok(match rarest {
-        Some((facet, products)) if products < FEW || order == Order::Newest => Walk::Facet(facet as usize),
-        // An index has the prices of one status only.
-        _ => match category.filter(|_| order.is_by_price() && filter.status.is_some()) {
-            Some(category) => Walk::Priced(category),
-            None => Walk::All,
-        },
-    })
-}
-
 /// Best match first: one rank after the other, each newest first. SQLite goes to the next only when it must.
 fn ranked(filter: &Filter, after: Option<&Place>, limit: u32, parameters: &mut Parameters) -> String {
     let words = filter.words.as_deref().unwrap_or_default();
@@ -186,16 +185,15 @@ fn ranked(filter: &Filter, after: Option<&Place>, limit: u32, parameters: &mut P
         _ => None,
     };
     let mut ranks = Vec::new();
-    for (rank, query) in (0_i64..).zip(rules::tiers(words)) {
+    for (rank, query) in (0_i64..).zip(words::ranks(words)) {
         if begun.is_some_and(|(begun, _)| rank < begun) {
             continue;
         }
-        let mut question = Question::new(filter, Order::Relevance, Walk::Words, Some(&query), parameters);
+        let mut question = Question::new(filter, Walk::Found, Some(&query), parameters);
         if let Some((_, number)) = begun.filter(|(begun, _)| *begun == rank) {
             question.conditions.push(format!("{} < {}", question.number, parameters.add(number)));
         }
-        ranks
-            .push(format!("SELECT * FROM ({})", question.select(&rank.to_string(), &question.newest, limit)));
+        ranks.push(format!("SELECT * FROM ({})", question.newest(&rank.to_string(), limit)));
     }
     match ranks.is_empty() {
         // A forged place, after all ranks.
@@ -213,21 +211,27 @@ fn walked(
     limit: u32,
     parameters: &mut Parameters,
 ) -> String {
-    let words = filter.words.as_deref().map(rules::everywhere);
-    let mut question = Question::new(filter, order, walk, words.as_deref(), parameters);
+    let words = filter.words.as_deref().map(words::begun);
+    let mut question = Question::new(filter, walk, words.as_deref(), parameters);
     let number = question.number;
+    let (key, direction) = order.key();
+    let sign = if direction == "ASC" { ">" } else { "<" };
     if order == Order::Newest {
         if let Some(Place(_, _, last)) = after {
             question.conditions.push(format!("{number} < {}", parameters.add(*last)));
         }
-        return question.select("0", &question.newest, limit);
+        return question.newest(key, limit);
     }
-    let (mut key, direction) = order.key();
-    if matches!(walk, Walk::Priced(_)) {
-        key = "f.price";
+    if walk == Walk::Priced {
+        if let Some(Place(_, Key::Number(rank), last)) = after {
+            let place = parameters.add(keys::place_of(*rank, *last));
+            question.conditions.push(format!("priced_text.rowid {sign} {place}"));
+        }
+        let rowid = format!("priced_text.rowid {direction}");
+        return question.select("(priced_text.rowid >> 32)", &rowid, limit);
     }
+    question.conditions.push(format!("{key} IS NOT NULL"));
     if let Some(Place(_, at, last)) = after {
-        let sign = if direction == "ASC" { ">" } else { "<" };
         // A row value: SQLite walks the index from there.
         let (at, last) = (parameters.key(at), parameters.add(*last));
         question.conditions.push(format!("({key}, {number}) {sign} ({at}, {last})"));
@@ -239,15 +243,14 @@ fn walked(
 fn sorted(
     filter: &Filter,
     order: Order,
-    walk: Walk,
     after: Option<&Place>,
     limit: u32,
     parameters: &mut Parameters,
 ) -> String {
-    let words = filter.words.as_deref().map(rules::everywhere);
-    let question = Question::new(filter, order, walk, words.as_deref(), parameters);
+    let words = filter.words.as_deref().map(words::begun);
     let (key, direction) = order.key();
-    let matches = question.select(key, &question.newest, MAX_SORTED);
+    let question = Question::new(filter, Walk::Found, words.as_deref(), parameters).with_rows(key);
+    let matches = question.newest(key, MAX_SORTED);
     let begun = match after {
         Some(Place(_, at, last)) => {
             let sign = if direction == "ASC" { ">" } else { "<" };
@@ -261,20 +264,30 @@ fn sorted(
     )
 }
 
-/// How often each category, brand and tag is among the newest [`MAX_SORTED`] matches; the 50 most frequent of each.
+/// How often each category, brand and tag is among the newest [`MAX_COUNTED`] matches, or in the whole shop; the 50 most
+/// frequent of each.
 pub async fn facets(conn: &Conn, filter: &Filter) -> Result<Vec<Count>, DbError> {
-    let walk = walk(conn, filter, Order::Newest).await?;
     let mut parameters = Parameters::default();
-    let words = filter.words.as_deref().map(rules::everywhere);
-    let question = Question::new(filter, Order::Newest, walk, words.as_deref(), &mut parameters);
-    let matches = question.select("0", &question.newest, MAX_SORTED);
+    let counted = match filter.is_open() && filter.status == Some(Status::Active) {
+        true => "SELECT kind, value, products FROM facet_value WHERE products > 0".into(),
+        false => {
+            let walk = if filter.is_open() { Walk::All } else { Walk::Found };
+            let words = filter.words.as_deref().map(words::begun);
+            let question = Question::new(filter, walk, words.as_deref(), &mut parameters);
+            let matches = question.newest("0", MAX_COUNTED);
+            format!(
+                "SELECT v.kind, v.value, c.products
+                   FROM (SELECT f.value, count(*) AS products
+                           FROM ({matches}) m CROSS JOIN facet f ON f.product = m.number GROUP BY f.value) c
+                   JOIN facet_value v ON v.number = c.value"
+            )
+        }
+    };
     let sql = format!(
-        "WITH counted AS (
-           SELECT f.kind, f.value, count(*) AS products
-             FROM ({matches}) m CROSS JOIN facet f INDEXED BY facet_by_product ON f.product = m.number
-            WHERE f.kind IN ('category', 'brand', 'tag') GROUP BY f.kind, f.value),
-         placed AS (
-           SELECT *, row_number() OVER (PARTITION BY kind ORDER BY products DESC, value) AS place FROM counted)
+        "WITH placed AS (
+           SELECT kind, value, products,
+                  row_number() OVER (PARTITION BY kind ORDER BY products DESC, value) AS place
+             FROM ({counted}) WHERE kind IN ('category', 'brand', 'tag'))
          SELECT kind, value, products FROM placed WHERE place <= 50 ORDER BY kind, place"
     );
     conn.all(&sql, parameters.0, |row| {

@@ -4,10 +4,11 @@
 //! libSQL it crosses the network.
 
 use crate::model::{Product, Status, Texts};
-use crate::rules::{sort_key, with_ancestors};
+use crate::rules::{keys, sort_key, with_ancestors};
 use crate::store::category::Tree;
 use serde_json::{Value, json};
-use souk_kit::{DbError, Problem, Result, Tx, params};
+use souk_kit::{Conn, DbError, Problem, Result, Tx, params};
+use std::collections::BTreeSet;
 
 /// A product as it will be.
 #[derive(Debug)]
@@ -27,17 +28,20 @@ pub async fn write(tx: &Tx, tree: &Tree, entries: &[Entry]) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
-    write_products(tx, entries).await?;
-    write_documents(tx, entries).await?;
     let known: Vec<i64> =
         entries.iter().filter(|entry| entry.version > 1).map(|entry| entry.number).collect();
+    // Where a product stands in the index is read from its row, so before that changes.
+    forget_index(tx, &known).await?;
+    write_products(tx, entries).await?;
+    write_documents(tx, entries).await?;
     write_variants(tx, &known, entries).await?;
-    write_index(tx, tree, &known, entries).await?;
+    write_index(tx, tree, entries).await?;
     Ok(())
 }
 
 async fn write_products(tx: &Tx, entries: &[Entry]) -> Result<(), DbError> {
-    let rows = entries.iter().map(|Entry { number, version, deleted, product }| {
+    let rows = entries.iter().map(|entry| {
+        let Entry { number, version, deleted, product } = entry;
         let range = product.price_range;
         json!([
             number,
@@ -54,19 +58,21 @@ async fn write_products(tx: &Tx, entries: &[Entry]) -> Result<(), DbError> {
             product.created_at.as_millis(),
             product.updated_at.as_millis(),
             deleted.then(|| product.updated_at.as_millis()),
+            entry.place(),
         ])
     });
     let sql =
         "INSERT INTO product (number, id, slug, status, version, currency, price_min, price_max, available,
-                                    title_en, title_fr, created_at, updated_at, deleted_at)
+                                    title_en, title_fr, created_at, updated_at, deleted_at, place)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-               value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
+               value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13,
+               value ->> 14
           FROM json_each(?1) WHERE true
         ON CONFLICT (number) DO UPDATE SET
           slug = excluded.slug, status = excluded.status, version = excluded.version,
           currency = excluded.currency, price_min = excluded.price_min, price_max = excluded.price_max,
           available = excluded.available, title_en = excluded.title_en, title_fr = excluded.title_fr,
-          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at";
+          updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, place = excluded.place";
     tx.exec(sql, params![array(rows)]).await
 }
 
@@ -88,28 +94,67 @@ async fn write_variants(tx: &Tx, known: &[i64], entries: &[Entry]) -> Result<(),
     insert(tx, sql, variant_rows(entries)).await
 }
 
-/// Writes what products are found by: categories, facets and words. `known` were there before.
-pub async fn write_index(tx: &Tx, tree: &Tree, known: &[i64], entries: &[Entry]) -> Result<(), DbError> {
+/// Takes products out of everything that they are found by.
+pub async fn forget_index(tx: &Tx, known: &[i64]) -> Result<(), DbError> {
     let forgotten = [
         "DELETE FROM product_category WHERE product IN (SELECT value FROM json_each(?1))",
         "DELETE FROM facet WHERE product IN (SELECT value FROM json_each(?1))",
         // What is not published has its number below zero there.
         "DELETE FROM product_text
           WHERE rowid IN (SELECT value FROM json_each(?1) UNION ALL SELECT -value FROM json_each(?1))",
+        "DELETE FROM priced_text
+          WHERE rowid IN (SELECT place FROM product WHERE number IN (SELECT value FROM json_each(?1)))",
     ];
     for sql in forgotten {
         forget(tx, sql, known).await?;
     }
+    Ok(())
+}
+
+/// Writes what products are found by: categories, facets, words and keys.
+pub async fn write_index(tx: &Tx, tree: &Tree, entries: &[Entry]) -> Result<(), DbError> {
     let index = Index::of(tree, entries);
     let sql = "INSERT INTO product_category (product, category)
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
     insert(tx, sql, index.categories).await?;
-    let sql = "INSERT OR IGNORE INTO facet (published, kind, value, product, price)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)";
-    insert(tx, sql, index.facets).await?;
-    let sql = "INSERT INTO product_text (rowid, title, labels, description)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)";
-    insert(tx, sql, index.texts).await
+    let facets = array(index.facets);
+    let sql = "INSERT OR IGNORE INTO facet_value (kind, value)
+        SELECT DISTINCT value ->> 2, value ->> 3 FROM json_each(?1)";
+    tx.exec(sql, params![facets.as_str()]).await?;
+    let sql = "INSERT OR IGNORE INTO facet (product, published, value)
+        SELECT given.value ->> 0, given.value ->> 1, v.number
+          FROM json_each(?1) given CROSS JOIN facet_value v ON v.kind = given.value ->> 2 AND v.value = given.value ->> 3";
+    tx.exec(sql, params![facets]).await?;
+    // FTS5 wants rows in ascending order: at each that is not it writes out what it has gathered.
+    let sql = "INSERT INTO product_text (rowid, title, labels, description, keys)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) ORDER BY 1";
+    insert(tx, sql, index.texts).await?;
+    let sql = "INSERT INTO priced_text (rowid, words, keys)
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) ORDER BY 1";
+    insert(tx, sql, index.priced).await
+}
+
+/// Merges some of the pieces that writes leave the search index in: a search reads them all. Nothing when there are none.
+pub async fn merge_index(conn: &Conn) -> Result<(), DbError> {
+    /// Each in a transaction of its own, which holds up other writers for some 20 ms.
+    const STEPS: usize = 4;
+    for _ in 0..STEPS {
+        for sql in [
+            "INSERT INTO product_text (product_text, rank) VALUES ('merge', 500)",
+            "INSERT INTO priced_text (priced_text, rank) VALUES ('merge', 500)",
+        ] {
+            conn.exec(sql, vec![]).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Entry {
+    /// Its row in the index that is in order of price, if it is there.
+    fn place(&self) -> Option<i64> {
+        let range = self.product.price_range.filter(|_| is_published(&self.product))?;
+        Some(keys::place(range.min.amount, self.number))
+    }
 }
 
 fn variant_rows(entries: &[Entry]) -> Vec<Value> {
@@ -126,21 +171,32 @@ struct Index {
     categories: Vec<Value>,
     facets: Vec<Value>,
     texts: Vec<Value>,
+    priced: Vec<Value>,
 }
 
 impl Index {
     fn of(tree: &Tree, entries: &[Entry]) -> Self {
         let mut index = Self::default();
         for entry in entries.iter().filter(|entry| !entry.deleted) {
-            let Entry { number, product, .. } = entry;
-            let categories = product.categories.iter().filter_map(|slug| tree.number(slug));
-            index.categories.extend(categories.map(|category| json!([number, category])));
-            index.facets.extend(facets(tree, entry));
-            let (title, description) = (joined(&product.title), joined(&product.description));
-            let row = if is_published(product) { *number } else { -number };
-            index.texts.push(json!([row, title, labels(tree, product), description]));
+            index.add(tree, entry);
         }
         index
+    }
+
+    fn add(&mut self, tree: &Tree, entry: &Entry) {
+        let Entry { number, product, .. } = entry;
+        let categories = product.categories.iter().filter_map(|slug| tree.number(slug));
+        self.categories.extend(categories.map(|category| json!([number, category])));
+        let published = is_published(product);
+        let facets = facets(tree, product);
+        self.facets.extend(facets.iter().map(|(kind, value)| json!([number, published, kind, value])));
+        let (title, labels) = (joined(&product.title), labels(tree, product));
+        let (description, keys) = (joined(&product.description), key_words(product, &facets));
+        if let Some(place) = entry.place() {
+            self.priced.push(json!([place, format!("{title}\n{labels}\n{description}"), keys]));
+        }
+        let row = if published { *number } else { -number };
+        self.texts.push(json!([row, title, labels, description, keys]));
     }
 }
 
@@ -148,19 +204,28 @@ fn is_published(product: &Product) -> bool {
     product.status == Status::Active
 }
 
-fn facets(tree: &Tree, entry: &Entry) -> Vec<Value> {
-    let product = &entry.product;
-    let published = is_published(product);
-    let price = product.price_range.map(|range| range.min.amount);
-    let row = |kind: &str, value: &str| json!([published, kind, value, entry.number, price]);
+/// Each with its kind.
+fn facets(tree: &Tree, product: &Product) -> BTreeSet<(&'static str, String)> {
     let slugs = product.categories.iter().map(String::as_str);
-    let mut rows: Vec<_> =
-        with_ancestors(slugs, &tree.parents).into_iter().map(|slug| row("category", slug)).collect();
-    rows.extend(product.brand.iter().map(|brand| row("brand", brand)));
-    rows.extend(product.tags.iter().map(|tag| row("tag", tag)));
+    let categories = with_ancestors(slugs, &tree.parents);
+    let mut facets: BTreeSet<_> = categories.into_iter().map(|slug| ("category", slug.to_owned())).collect();
+    facets.extend(product.brand.iter().map(|brand| ("brand", brand.clone())));
+    facets.extend(product.tags.iter().map(|tag| ("tag", tag.clone())));
     let options = product.variants.iter().flat_map(|variant| &variant.options);
-    rows.extend(options.map(|(name, value)| row("option", &format!("{name}:{value}"))));
-    rows
+    facets.extend(options.map(|(name, value)| ("option", format!("{name}:{value}"))));
+    facets
+}
+
+/// Everything that lists are filtered by, for the search index.
+fn key_words(product: &Product, facets: &BTreeSet<(&'static str, String)>) -> String {
+    let mut words: Vec<String> = facets.iter().map(|(kind, value)| keys::key(kind, value)).collect();
+    words.push(keys::key("status", product.status.name()));
+    words.push(keys::key("available", if product.available { "1" } else { "0" }));
+    if let Some(range) = product.price_range {
+        words.push(keys::key("currency", range.min.currency.code()));
+        words.extend(keys::of_prices(range.min.amount, range.max.amount));
+    }
+    words.join(" ")
 }
 
 fn labels(tree: &Tree, product: &Product) -> String {

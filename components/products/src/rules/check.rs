@@ -1,34 +1,22 @@
-//! What a product must be: pure decisions, without a database.
+//! What a product must be.
 
+use super::text::{is_language, line, multiline, slug_is_fit};
+use super::{LIST_SEPARATOR, MAX_TITLE, MAX_VARIANTS};
 use crate::model::{PriceRange, ProductChange, ProductInput, Texts, Variant, VariantInput};
+use garde::error::Path;
 use souk_kit::Money;
 use souk_kit::money::MAX_AMOUNT;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use std::collections::{BTreeSet, HashSet};
 
-/// Variants of a product.
-pub const MAX_VARIANTS: usize = 100;
-/// Images of a product.
-pub const MAX_IMAGES: usize = 20;
 const MAX_TAGS: usize = 30;
 const MAX_CATEGORIES: usize = 20;
 const MAX_OPTIONS: usize = 5;
 const MAX_LANGUAGES: usize = 30;
-const MAX_SLUG: usize = 100;
-/// Characters of a title, a category's name or an image's alternative text.
-pub const MAX_TITLE: usize = 200;
 const MAX_DESCRIPTION: usize = 20_000;
 /// Characters of a brand, a tag, an option's name or value, a SKU or a barcode.
 const MAX_WORD: usize = 100;
 /// A tonne.
 const MAX_WEIGHT_G: u32 = 1_000_000;
-/// Categories of a shop: all are read when a product is written.
-pub const MAX_CATEGORIES_IN_ALL: usize = 2000;
-/// Slugs that would hide behind a route of the same name.
-const RESERVED: &[&str] = &["export", "images", "import", "search"];
-/// Divides lists in a CSV cell, so no item of a list may have it.
-pub const LIST_SEPARATOR: char = '|';
 
 /// Something that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,59 +192,6 @@ pub fn check_texts(field: &str, texts: &Texts, required: bool) -> Vec<Finding> {
     findings.0
 }
 
-/// Whether `slug` can name something in an address.
-pub fn slug_is_fit(slug: &str) -> Result<(), String> {
-    let fits = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    if slug.len() > MAX_SLUG || !slug.split('-').all(fits) {
-        return Err(format!(
-            "must have 1 to {MAX_SLUG} lower-case letters and digits, in groups with a hyphen between"
-        ));
-    }
-    if RESERVED.contains(&slug) {
-        return Err("is reserved".into());
-    }
-    Ok(())
-}
-
-fn line(text: &str, max: usize) -> Result<(), String> {
-    if !souk_kit::text::is_visible(text) || text.trim() != text || text.chars().count() > max {
-        return Err(format!("must have 1 to {max} characters, without white space at either end"));
-    }
-    match text.chars().any(is_forbidden) {
-        true => Err("must not contain control characters".into()),
-        false => Ok(()),
-    }
-}
-
-fn multiline(text: &str, max: usize) -> Result<(), String> {
-    if text.chars().count() > max {
-        return Err(format!("must have at most {max} characters"));
-    }
-    match text.chars().any(|c| is_forbidden(c) && !matches!(c, '\n' | '\r' | '\t')) {
-        true => Err("must not contain control characters other than line breaks and tabs".into()),
-        false => Ok(()),
-    }
-}
-
-/// Control characters, and those that turn the direction of everything after them.
-fn is_forbidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Whether it looks like a language tag: 2 or 3 letters, then groups of 2 to 8 letters and digits (RFC 5646).
-pub fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let primary = parts.next().unwrap_or_default();
-    tag.len() <= 35
-        && matches!(primary.len(), 2 | 3)
-        && primary.bytes().all(|byte| byte.is_ascii_lowercase())
-        && parts.all(|part| {
-            (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
-}
-
 /// From the cheapest to the dearest variant.
 pub fn price_range(variants: &[Variant]) -> Option<PriceRange> {
     let prices = || variants.iter().map(|variant| variant.price);
@@ -265,83 +200,12 @@ pub fn price_range(variants: &[Variant]) -> Option<PriceRange> {
     Some(PriceRange { min, max })
 }
 
-/// The title in `language`, or in the nearest other one, as it is sorted: lower case, without accents.
-pub fn sort_key(title: &Texts, language: &str) -> String {
-    let spoken = title.iter().find(|(tag, _)| tag.split('-').next() == Some(language));
-    let text = title.get(language).or(spoken.map(|(_, text)| text)).or(title.get("en"));
-    let text = text.or(title.values().next()).map(String::as_str).unwrap_or_default();
-    /// Enough to put titles in order; a cursor has it, too.
-    const MAX: usize = 60;
-    text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).take(MAX).collect()
-}
-
-/// The words that people typed, letters and digits only. None when there is no word.
-pub fn words(text: &str) -> Option<Vec<String>> {
-    /// More words than anybody types; each costs a look-up.
-    const MAX_WORDS: usize = 12;
-    let is_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
-    let words = text.split(|c: char| !is_word(c)).filter(|word| word.chars().any(char::is_alphanumeric));
-    let words: Vec<String> = words.take(MAX_WORDS).map(str::to_owned).collect();
-    (!words.is_empty()).then_some(words)
-}
-
-/// FTS5: each of the words whole. A word stands in quotation marks, so nothing of it is syntax.
-fn whole(words: &[String]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ")
-}
-
-/// FTS5: something begins with each of the words. One letter or digit is a whole word: a third of all words begins so.
-fn begun(words: &[String]) -> String {
-    let begun = |word: &String| match word.len() {
-        1 => format!("\"{word}\""),
-        _ => format!("\"{word}\"*"),
-    };
-    words.iter().map(begun).collect::<Vec<_>>().join(" ")
-}
-
-/// The words anywhere, as an FTS5 query.
-pub fn everywhere(words: &[String]) -> String {
-    begun(words)
-}
-
-/// The ranks of a search, best first, as FTS5 queries of which no two match the same product: the words whole in the
-/// title; as beginnings of words in the title; with brand, tags, SKUs and category names; anywhere.
-pub fn tiers(words: &[String]) -> [String; 4] {
-    let (whole, begun) = (whole(words), begun(words));
-    let exact = format!("title : ({whole})");
-    let title = format!("title : ({begun})");
-    let labels = format!("{{title labels}} : ({begun})");
-    [
-        exact.clone(),
-        format!("({title}) NOT ({exact})"),
-        format!("({labels}) NOT ({title})"),
-        format!("({begun}) NOT ({labels})"),
-    ]
-}
-
-/// The categories of `slugs` and all above them, given each one's parent.
-pub fn with_ancestors<'a>(
-    slugs: impl IntoIterator<Item = &'a str>,
-    parents: &'a BTreeMap<String, Option<String>>,
-) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    for slug in slugs {
-        let mut at = Some(slug);
-        // A category that was met before has its ancestors in already, so this ends even if the tree had a cycle.
-        while let Some(here) = at.filter(|here| found.insert(*here)) {
-            at = parents.get(here).and_then(Option::as_deref);
-        }
+/// What was found, for the validation of a request: so it is told together with what has the wrong shape.
+pub fn tell(found: Vec<Finding>, parent: &mut dyn FnMut() -> Path, report: &mut garde::Report) {
+    for finding in found {
+        let path = finding.path.iter().fold(parent(), |path, part| path.join(part.as_str()));
+        report.append(path, garde::Error::new(finding.detail));
     }
-    found
-}
-
-/// Whether `slug` would be above itself if `parent` were put above it.
-pub fn would_be_its_own_ancestor(
-    slug: &str,
-    parent: &str,
-    parents: &BTreeMap<String, Option<String>>,
-) -> bool {
-    with_ancestors([parent], parents).contains(slug)
 }
 
 #[cfg(test)]
@@ -422,45 +286,7 @@ mod tests {
         assert_eq!(check_change(&unfit).len(), 1);
     }
 
-    #[test]
-    fn nothing_that_people_type_is_search_syntax() {
-        assert_eq!(words("\"); DROP -- *^:()"), Some(vec!["DROP".into()]));
-        assert_eq!(words("*\u{0}!…"), None);
-        assert_eq!(everywhere(&words("Lampe a d'été").unwrap()), r#""Lampe"* "a" "d" "été"*"#);
-    }
-
-    #[test]
-    fn titles_sort_without_accents_in_the_language_that_is_there() {
-        let title = Texts::from([("en".into(), "Lamp".into()), ("fr-CA".into(), "Élan".into())]);
-        assert_eq!((sort_key(&title, "fr").as_str(), sort_key(&title, "en").as_str()), ("elan", "lamp"));
-        let german = Texts::from([("de".into(), "Öl".into())]);
-        assert_eq!(sort_key(&german, "fr"), "ol");
-    }
-
-    #[test]
-    fn a_category_is_never_its_own_ancestor() {
-        let parents = BTreeMap::from([
-            ("home".into(), None),
-            ("light".into(), Some("home".into())),
-            ("desk".into(), Some("light".into())),
-        ]);
-        assert!(would_be_its_own_ancestor("home", "desk", &parents));
-        assert!(would_be_its_own_ancestor("home", "home", &parents));
-        assert!(!would_be_its_own_ancestor("desk", "home", &parents));
-    }
-
     proptest! {
-        #[test]
-        fn a_query_never_has_more_quotes_than_it_opens(text in "\\PC{0,60}") {
-            for query in words(&text).iter().flat_map(|words| tiers(words)) {
-                prop_assert_eq!(query.matches('"').count() % 2, 0);
-                let inside = query.split('"').skip(1).step_by(2);
-                for word in inside {
-                    prop_assert!(word.chars().all(|c| c.is_alphanumeric() || is_combining_mark(c)));
-                }
-            }
-        }
-
         #[test]
         fn a_price_range_holds_every_price(amounts in prop::collection::vec(0..=MAX_AMOUNT, 1..20)) {
             let input = ProductInput {
