@@ -22,8 +22,10 @@ use crate::guest::{Guest, HasGuest};
 const EPOCH: Duration = Duration::from_millis(10);
 /// Instances that may live at once in the process, as many as Spin allows.
 const MAX_INSTANCES: u32 = 1000;
-const KEPT_MEMORY_BYTES: usize = 2 << 20;
-const KEPT_TABLE_BYTES: usize = 512 << 10;
+/// What a place for an instance keeps in memory for the next one, and how many places do: the rest costs page faults.
+const KEPT_MEMORY_BYTES: usize = 512 << 10;
+const KEPT_TABLE_BYTES: usize = 64 << 10;
+const KEPT_PLACES: u32 = 16;
 
 /// An engine with the components compiled for it.
 pub(crate) struct Engine {
@@ -159,6 +161,7 @@ fn pooling() -> PoolingAllocationConfig {
         .max_tables_per_module(2)
         .max_memories_per_module(2)
         .max_memory_size(4 << 30)
+        .max_unused_warm_slots(KEPT_PLACES)
         .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
         .table_keep_resident(KEPT_TABLE_BYTES);
     pool

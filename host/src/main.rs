@@ -7,10 +7,6 @@ use clap::Parser as _;
 use souk_host::cli::{Arguments, run};
 use tracing_subscriber::EnvFilter;
 
-/// Wasmtime allocates much and in small pieces, on many threads: glibc keeps a heap for each of them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What is told unless RUST_LOG asks for more.
 const TOLD: &str = "warn,souk_host=info";
 

@@ -1,7 +1,7 @@
 //! Prometheus metrics: rate, errors and duration per route.
 //!
-//! Instances come and go, so counters live in the service's database. An instance adds what it has counted after a
-//! number of requests or a moment, whichever is first; what it has not added when it dies is lost, which a rate can bear.
+//! Instances come and go, so counters live in the service's database. An instance adds what it has counted a moment after
+//! it began to; what it has not added when it dies is lost, which a rate can bear.
 
 use crate::caller::Caller;
 use crate::context::Ctx;
@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Upper bounds of the buckets of the duration, in seconds.
@@ -30,13 +30,10 @@ const BUCKETS: [(f64, &str); 8] = [
     (5.0, "5"),
 ];
 
-/// How many requests an instance counts before it adds them to the database.
-const FLUSH_AFTER: u32 = 64;
-/// How long it waits for that many.
+/// How long an instance counts before it adds its counts to the database. It outlives its last request by that much.
 const FLUSH_PAUSE: Duration = Duration::from_millis(200);
 
 static COUNTED: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
-static SINCE_FLUSH: AtomicU32 = AtomicU32::new(0);
 static FLUSHING: AtomicBool = AtomicBool::new(false);
 
 /// Counts one request.
@@ -51,21 +48,17 @@ pub(crate) fn observe(method: &Method, route: &str, status: u16, elapsed: Durati
         .entry(format!("http_request_duration_seconds_bucket{{{labels},le=\"{bucket}\"}}"))
         .or_default() += 1.0;
     *counted.entry(format!("http_request_duration_seconds_sum{{{labels}}}")).or_default() += seconds;
-    SINCE_FLUSH.fetch_add(1, Relaxed);
 }
 
-/// Whether somebody should flush: nobody is about to, and there is something.
+/// Whether somebody should flush: nobody is about to.
 pub(crate) fn flush_is_due() -> bool {
-    SINCE_FLUSH.load(Relaxed) >= FLUSH_AFTER || !FLUSHING.swap(true, Relaxed)
+    !FLUSHING.swap(true, Relaxed)
 }
 
 /// Adds what this instance has counted to the database.
 pub(crate) async fn flush(ctx: Ctx) {
-    if SINCE_FLUSH.load(Relaxed) < FLUSH_AFTER {
-        spin_sdk::time::sleep(FLUSH_PAUSE).await;
-    }
+    spin_sdk::time::sleep(FLUSH_PAUSE).await;
     FLUSHING.store(false, Relaxed);
-    SINCE_FLUSH.store(0, Relaxed);
     let counted = COUNTED.lock().map(|mut counted| std::mem::take(&mut *counted)).unwrap_or_default();
     if counted.is_empty() {
         return;
