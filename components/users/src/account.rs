@@ -172,7 +172,7 @@ pub async fn create(
     let email = rules::normalise_email(&body.email);
     must_be_strong(&body.password, &email, "/password")?;
     // The hash takes 50 ms: it must not be made while the database's only write lock is held.
-    let password_hash = password::hash(&body.password)?;
+    let password_hash = password::hash(&body.password).await?;
     let mut tx = match once.begin(ctx).await? {
         Attempt::Repeated(answer) => return Ok(answer),
         Attempt::First(tx) => tx,
@@ -280,7 +280,7 @@ pub async fn change_password(
     must_be_strong(&body.new_password, &profile.email, "/new_password")?;
     let pointer = "/current_password";
     let known = must_know_password(&ctx, &caller, &profile, &body.current_password, pointer).await?;
-    let hash = password::hash(&body.new_password)?;
+    let hash = password::hash(&body.new_password).await?;
     let mut tx = ctx.begin().await?;
     let version = store::set_password(&mut tx, id, known, &hash).await?;
     let version = version.ok_or(UsersError::WrongPassword(pointer))?; // Somebody else has just changed it.

@@ -29,9 +29,9 @@ pub async fn judge(ctx: &Ctx, guess: Guess<'_>) -> Result<Option<Credentials>> {
         return Err(UsersError::TooManyAttempts(pause).into());
     }
     let known = before.password_hash.as_deref();
-    let is_right = password::verify(guess.password, known)?;
+    let is_right = password::verify(guess.password, known).await?;
     let renewed = match known.filter(|hash| is_right && password::is_outdated(hash)) {
-        Some(_) => Some(password::hash(guess.password)?),
+        Some(_) => Some(password::hash(guess.password).await?),
         None => None,
     };
 

@@ -3,6 +3,7 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use souk_kit::db::between_transactions;
 use souk_kit::{Problem, Result, Secret};
 use unicode_normalization::UnicodeNormalization;
 
@@ -29,7 +30,18 @@ fn normalised(password: &Secret) -> String {
 }
 
 /// The PHC string of a password. Takes some 50 ms: never inside a transaction.
-pub fn hash(password: &Secret) -> Result<String> {
+pub async fn hash(password: &Secret) -> Result<String> {
+    between_transactions().await;
+    hash_at_once(password)
+}
+
+/// Whether this is the password; without a hash it takes as long to say no.
+pub async fn verify(password: &Secret, hash: Option<&str>) -> Result<bool> {
+    between_transactions().await;
+    verify_at_once(password, hash)
+}
+
+fn hash_at_once(password: &Secret) -> Result<String> {
     let mut salt = [0_u8; 16];
     getrandom::fill(&mut salt).map_err(|error| fault(&error))?;
     let hash = argon2()?
@@ -38,13 +50,12 @@ pub fn hash(password: &Secret) -> Result<String> {
     Ok(hash.to_string())
 }
 
-/// Whether the hash is not what [`hash`] would make today.
+/// Whether the hash is not what [`hash()`] would make today.
 pub fn is_outdated(hash: &str) -> bool {
     !hash.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"))
 }
 
-/// Whether this is the password; without a hash it takes as long to say no.
-pub fn verify(password: &Secret, hash: Option<&str>) -> Result<bool> {
+fn verify_at_once(password: &Secret, hash: Option<&str>) -> Result<bool> {
     let parsed = PasswordHash::new(hash.unwrap_or(DUMMY)).map_err(|error| fault(&error))?;
     let right = argon2()?.verify_password(normalised(password).as_bytes(), &parsed).is_ok();
     Ok(right && hash.is_some())
@@ -56,22 +67,22 @@ mod tests {
 
     #[test]
     fn only_the_password_fits_its_hash() {
-        let hash = hash(&Secret::new("correct horse battery")).unwrap();
+        let hash = hash_at_once(&Secret::new("correct horse battery")).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(!is_outdated(&hash) && !is_outdated(DUMMY));
         assert!(is_outdated(&hash.replace("t=2", "t=1")) && is_outdated(&hash.replace("v=19", "v=16")));
-        assert!(verify(&Secret::new("correct horse battery"), Some(&hash)).unwrap());
-        assert!(!verify(&Secret::new("correct horse"), Some(&hash)).unwrap());
+        assert!(verify_at_once(&Secret::new("correct horse battery"), Some(&hash)).unwrap());
+        assert!(!verify_at_once(&Secret::new("correct horse"), Some(&hash)).unwrap());
     }
 
     #[test]
     fn nobody_has_no_password() {
-        assert!(!verify(&Secret::new("correct horse battery"), None).unwrap());
+        assert!(!verify_at_once(&Secret::new("correct horse battery"), None).unwrap());
     }
 
     #[test]
     fn composed_and_decomposed_letters_are_the_same_password() {
-        let hash = hash(&Secret::new("caf\u{e9} au lait")).unwrap();
-        assert!(verify(&Secret::new("cafe\u{301} au lait"), Some(&hash)).unwrap());
+        let hash = hash_at_once(&Secret::new("caf\u{e9} au lait")).unwrap();
+        assert!(verify_at_once(&Secret::new("cafe\u{301} au lait"), Some(&hash)).unwrap());
     }
 }

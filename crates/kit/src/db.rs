@@ -8,7 +8,8 @@ use crate::problem::Problem;
 use crate::service::Service;
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// A failure of the database.
 ///
@@ -284,11 +285,44 @@ impl Drop for Conn {
     }
 }
 
+/// How many transactions of this instance are under way.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them, while it lives.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Relaxed);
+    }
+}
+
+/// How long long work waits at most for the transactions of others.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+/// Waits until no request of this instance is in a transaction: to be awaited before work that takes milliseconds, such as
+/// hashing a password. The requests of an instance share one thread, so such work would stop a transaction half way, with
+/// the database's only write lock in its hands.
+pub async fn between_transactions() {
+    let started = Instant::now();
+    while UNDER_WAY.load(Relaxed) > 0 && started.elapsed() < MAX_WAIT {
+        spin_sdk::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// A write transaction (`BEGIN IMMEDIATE`). Dropped without [`Tx::commit`], it never happened.
 pub struct Tx {
     conn: Conn,
     service: &'static Service,
     open: bool,
+    _under_way: UnderWay,
 }
 
 impl Tx {
@@ -366,7 +400,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let conn = self.conn().await?;
         // Until BEGIN has answered the connection's state is unknown: `open` makes a drop close it.
-        let tx = Tx { conn, service: self.service, open: true };
+        let tx = Tx { conn, service: self.service, open: true, _under_way: UnderWay::begin() };
         tx.exec("BEGIN IMMEDIATE", vec![]).await?;
         Ok(tx)
     }

@@ -29,6 +29,8 @@ use report::{Figures, Report};
 const IDS: usize = 2_000;
 /// Different searches, in turn.
 const SEARCHES: usize = 500;
+/// How long after the load memory is looked at.
+const SETTLING: Duration = Duration::from_secs(2);
 /// A start is not waited for longer than this.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -167,6 +169,8 @@ impl Bench<'_> {
         }
         self.routes(&suite.api(), &secrets)?;
         if self.wants(Measure::Memory) {
+            // Instances are let go when they have had nothing to do for a second.
+            std::thread::sleep(SETTLING);
             self.report.memory_after_load_mib = memory::resident_mib(suite.pid());
         }
         Ok(())
