@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn read(ago: Duration) -> Published {
-        let jwk = jwt_simple::algorithms::ES256KeyPair::generate().public_key().to_jwk().unwrap_or_default();
+        let jwk = jwt_simple::algorithms::ES256KeyPair::generate().public_key().to_jwk();
         let mut jwk: Value = serde_json::from_str(&jwk).unwrap_or_default();
         jwk["kid"] = "known".into();
         Published::read(json!({"keys": [jwk]}).to_string(), Timestamp::now().before(ago))
