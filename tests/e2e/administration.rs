@@ -113,10 +113,13 @@ async fn an_administrator_finds_people_by_name_and_address() {
 async fn a_search_that_makes_no_sense_is_refused() {
     let shop = Suite::start().await;
     let admin = shop.admin().await;
-    for query in ["limit=0", "limit=101", "q=", &format!("q={}", "x".repeat(300))] {
-        admin.get(format!("/api/v1/users?{query}")).await.is_refused(422, "invalid-request");
+    let long = format!("q={}", "x".repeat(300));
+    for query in ["limit=0", "limit=101", "limit=-1", "limit=ten", "role=king", "sort=name", "q=", &long] {
+        let (name, _) = query.split_once('=').expect("a parameter");
+        let answer = admin.get(format!("/api/v1/users?{query}")).await;
+        answer.is_refused(422, "invalid-request").with_field(name);
     }
-    for query in ["limit=-1", "limit=ten", "role=king", "cursor=!", "cursor=bm9wZQ", "sort=name"] {
+    for query in ["cursor=!", "cursor=bm9wZQ"] {
         admin.get(format!("/api/v1/users?{query}")).await.is_refused(400, "malformed-request");
     }
     for query in ["q=%27%20OR%201=1", "q=%25", "q=_", "q=*", "q=%5C"] {

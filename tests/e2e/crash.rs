@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use souk_tests::{PASSWORD, Person, Product, Suite, Until, lamp, user};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const HOST: &str = env!("CARGO_BIN_EXE_souk-host-to-kill");
@@ -35,14 +37,35 @@ impl Promised {
     }
 }
 
+/// How much has been promised so far, by all of the load together: a busy machine takes longer to do something.
+#[derive(Default)]
+struct Made {
+    accounts: AtomicUsize,
+    products: AtomicUsize,
+}
+
+/// What must have happened before a kill proves anything.
+const ENOUGH: usize = 2;
+
+impl Made {
+    async fn is_enough(&self) {
+        let started = Instant::now();
+        while self.accounts.load(Relaxed) < ENOUGH || self.products.load(Relaxed) < ENOUGH {
+            assert!(started.elapsed() < Duration::from_secs(60), "nothing happens");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 /// Registers one person after the other, until the suite dies.
-async fn registers(stranger: Person) -> Promised {
+async fn registers(stranger: Person, made: Arc<Made>) -> Promised {
     let mut promised = Promised::default();
     loop {
         let user = user("ana");
         match stranger.post("/api/v1/users", &user).attempt().await {
             Ok(answer) if answer.is_success() => {
-                promised.accounts.extend(user["email"].as_str().map(str::to_owned))
+                promised.accounts.extend(user["email"].as_str().map(str::to_owned));
+                made.accounts.fetch_add(1, Relaxed);
             }
             _ => return promised,
         }
@@ -50,7 +73,7 @@ async fn registers(stranger: Person) -> Promised {
 }
 
 /// Adds products and changes each, until the suite dies.
-async fn changes_products(merchant: Person) -> Promised {
+async fn changes_products(merchant: Person, made: Arc<Made>) -> Promised {
     let mut promised = Promised::default();
     loop {
         let added = match merchant.post("/api/v1/products", &lamp()).attempt().await {
@@ -59,7 +82,10 @@ async fn changes_products(merchant: Person) -> Promised {
         };
         let path = format!("/api/v1/products/{}", added.id());
         match merchant.patch(path, &json!({"brand": BRAND})).if_match(&added.etag).attempt().await {
-            Ok(answer) if answer.is_success() => promised.products.push(Product::from(&answer)),
+            Ok(answer) if answer.is_success() => {
+                promised.products.push(Product::from(&answer));
+                made.products.fetch_add(1, Relaxed);
+            }
             _ => {
                 promised.perhaps_changed.push(added);
                 return promised;
@@ -89,13 +115,15 @@ async fn is_killed_under_load(shop: &mut Suite, after: Duration) -> Promised {
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut load = JoinSet::new();
-    load.spawn(registers(shop.stranger()));
-    load.spawn(registers(shop.stranger()));
-    load.spawn(changes_products(merchant.clone()));
-    load.spawn(changes_products(merchant));
+    let made = Arc::new(Made::default());
+    load.spawn(registers(shop.stranger(), made.clone()));
+    load.spawn(registers(shop.stranger(), made.clone()));
+    load.spawn(changes_products(merchant.clone(), made.clone()));
+    load.spawn(changes_products(merchant, made.clone()));
     load.spawn(refreshes(bob, stopped.clone()));
     load.spawn(refreshes(eve, stopped));
     tokio::time::sleep(after).await;
+    made.is_enough().await;
     // Just before the end, so that the newest refresh token is most likely one that was answered.
     stop.send_replace(true);
     tokio::time::sleep(Duration::from_millis(20)).await;

@@ -52,7 +52,7 @@ pub async fn list(ctx: Ctx, caller: Caller) -> Result<Json<Sessions>> {
 
 /// End one of one's sessions.
 #[utoipa::path(delete, path = "/auth/sessions/{id}", tag = "auth", security(("bearer" = ["account"])),
-    params(("id" = SessionId, Path)), responses((status = 204), (status = 404, body = ProblemDocument)))]
+    params(("id" = SessionId, Path, description = "The sign-in")), responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn end(ctx: Ctx, caller: Caller, PathId(id): PathId<SessionId>) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
     match store::end(&ctx.conn().await?, id, Some(caller.user_id()?)).await? {

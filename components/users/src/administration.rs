@@ -95,7 +95,7 @@ pub async fn list(
 }
 
 /// Read an account: one's own, or any with the scope `users:read`.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = UserId, Path)), security(("bearer" = [])),
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = UserId, Path, description = "The account")), security(("bearer" = [])),
     responses((status = 200, body = Profile), (status = 404, body = ProblemDocument)))]
 pub async fn read(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Tagged<Profile>> {
     caller.owns_or_has(id, scope::USERS_READ)?;
@@ -104,7 +104,7 @@ pub async fn read(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Resul
 }
 
 /// Update an account's profile.
-#[utoipa::path(patch, path = "/users/{id}", tag = "users", params(("id" = UserId, Path)),
+#[utoipa::path(patch, path = "/users/{id}", tag = "users", params(("id" = UserId, Path, description = "The account")),
     security(("bearer" = ["users:write"])), request_body = ProfileChange, responses((status = 200, body = Profile),
     (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument)))]
 pub async fn update(
@@ -121,7 +121,7 @@ pub async fn update(
 /// Set an account's roles.
 ///
 /// They show in access tokens from the next refresh on, ten minutes later at the latest.
-#[utoipa::path(put, path = "/users/{id}/roles", tag = "users", params(("id" = UserId, Path)),
+#[utoipa::path(put, path = "/users/{id}/roles", tag = "users", params(("id" = UserId, Path, description = "The account")),
     security(("bearer" = ["users:write"])), request_body = Roles, responses((status = 200, body = Profile),
     (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument, description = "`last-administrator`")))]
 pub async fn set_roles(
@@ -148,7 +148,7 @@ pub async fn set_roles(
 }
 
 /// Delete an account. See the deletion of one's own for what stays.
-#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = UserId, Path)),
+#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = UserId, Path, description = "The account")),
     security(("bearer" = ["users:write"])), responses((status = 204), (status = 404, body = ProblemDocument),
     (status = 409, body = ProblemDocument, description = "`last-administrator`")))]
 pub async fn delete(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<StatusCode> {

@@ -61,7 +61,7 @@ pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<Attempt>) -> 
 }
 
 /// What somebody is to the shop, now.
-#[utoipa::path(get, path = "/internal/users/{id}", tag = "internal", params(("id" = UserId, Path)), responses(
+#[utoipa::path(get, path = "/internal/users/{id}", tag = "internal", params(("id" = UserId, Path, description = "The account")), responses(
     (status = 200, body = Standing), (status = 404, body = ProblemDocument)))]
 pub async fn roles(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Standing>> {
     caller.must_be_service("auth")?;
