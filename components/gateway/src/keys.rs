@@ -58,8 +58,12 @@ impl Published {
 
     /// Whether the answer for `kid` can be given without asking auth.
     fn settles(&self, kid: &str) -> bool {
-        let is_fresh = self.by_id.contains_key(kid) && !self.read_at.after(KEPT).has_passed();
+        let is_fresh = self.by_id.contains_key(kid) && !self.is_old();
         is_fresh || !self.ask_after.has_passed()
+    }
+
+    fn is_old(&self) -> bool {
+        self.read_at.after(KEPT).has_passed()
     }
 }
 
@@ -88,7 +92,12 @@ async fn ask(ctx: &Ctx, known: Option<Published>) -> Result<Published> {
     match answer.and_then(|reply| reply.json::<Value>()) {
         Ok(jwks) => {
             let published = Published::read(jwks.to_string(), Timestamp::now());
-            store(ctx, &published).await?;
+            // A stranger's made-up key id must cost us no write.
+            let is_news = known.is_none_or(|known| known.jwks != published.jwks || known.is_old());
+            if is_news && let Err(error) = store(ctx, &published).await {
+                let fields = json!({"service": "gateway", "cause": format!("{error:?}")});
+                log(Level::Warn, "auth's published keys could not be kept", fields);
+            }
             Ok(published.asked())
         }
         Err(problem) => {

@@ -1,6 +1,6 @@
 //! What the gateway refuses, beside what the kit does.
 
-use souk_kit::{Problem, Refusal, Spec};
+use souk_kit::{Refusal, Spec};
 
 const INVALID_TOKEN: Spec = Spec::new(
     401,
@@ -27,7 +27,7 @@ const REQUEST_TIMEOUT: Spec = Spec::new(
 /// All of them, for the documentation.
 pub const ALL: &[Spec] = &[INVALID_TOKEN, INSUFFICIENT_SCOPE, REQUEST_TIMEOUT];
 
-/// A refusal of the gateway, with the challenge of RFC 6750, section 3.
+/// A refusal of the gateway.
 #[derive(Debug)]
 pub enum GatewayError {
     /// The token cannot be believed; the text says why and is ASCII without quotes.
@@ -54,20 +54,17 @@ impl Refusal for GatewayError {
             Self::RequestTimeout => "The body did not arrive in time.".to_owned(),
         }
     }
-}
 
-impl GatewayError {
-    /// As a problem with its challenge, where there is one.
-    pub fn challenge(self) -> Problem {
-        let challenge = match &self {
-            Self::InvalidToken(why) => format!(
+    /// RFC 6750, section 3.
+    fn challenge(&self) -> Option<String> {
+        match self {
+            Self::InvalidToken(why) => Some(format!(
                 "Bearer realm=\"souk\", error=\"invalid_token\", error_description=\"The access token {why}\""
-            ),
+            )),
             Self::InsufficientScope(scope) => {
-                format!("Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"{scope}\"")
+                Some(format!("Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"{scope}\""))
             }
-            Self::RequestTimeout => return self.into(),
-        };
-        Problem::from(self).header(http::header::WWW_AUTHENTICATE, &challenge)
+            Self::RequestTimeout => None,
+        }
     }
 }

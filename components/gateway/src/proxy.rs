@@ -21,10 +21,6 @@ use souk_kit::wire;
 use souk_kit::{Caller, Ctx, Problem, Result};
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
-use std::time::Duration;
-
-/// How long to wait before a request is repeated that met no service.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The host tells here who is at the other end of the connection.
 const CLIENT_ADDRESS: &str = "spin-client-addr";
@@ -80,7 +76,7 @@ async fn identify(ctx: &Ctx, operation: &Operation, parts: &Parts) -> Result<Cal
             return Err(Problem::unauthenticated("This needs an access token: sign in first."));
         }
         Needs::Scope(scope) if !caller.has(scope) => {
-            return Err(GatewayError::InsufficientScope(scope).challenge());
+            return Err(GatewayError::InsufficientScope(scope).into());
         }
         Needs::Token | Needs::Scope(_) => {}
     }
@@ -115,7 +111,7 @@ async fn exchange(
             format!("At most {} bytes are accepted here.", operation.max_body),
         ));
     }
-    let head = head(ctx, operation, path, caller, parts)?;
+    let head = || head(ctx, operation, path, caller, parts);
     // A body of unknown length is one, unless the method says that there is none.
     let has_body = length.map_or(!parts.method.is_safe(), |length| length > 0);
     let arrival = Arrival::default();
@@ -124,12 +120,12 @@ async fn exchange(
             true => {
                 let most = usize::try_from(operation.max_body).unwrap_or(usize::MAX);
                 let body = Body::new(Limited::new(arrival.watch(body), most));
-                wire::send(http::Request::from_parts(head, body)).await
+                Ok(wire::send(http::Request::from_parts(head()?, body)).await)
             }
-            false => send_without_body(&head).await,
+            false => send_without_body(head).await,
         }
     };
-    let sent = within(operation.patience, exchange).await.ok_or_else(|| {
+    let sent = within(operation.patience, exchange).await.transpose()?.ok_or_else(|| {
         if arrival.is_under_way() {
             arrival.give_up();
             return Problem::from(GatewayError::RequestTimeout);
@@ -141,16 +137,19 @@ async fn exchange(
     answer(ctx, operation, wire::pass_on(response))
 }
 
-/// Sends a request that has no body, and once more when it may be repeated and no connection came about.
-async fn send_without_body(head: &Parts) -> Result<http::Response<IncomingResponseBody>, ErrorCode> {
-    let send = || wire::send(http::Request::from_parts(head.clone(), Body::empty()));
-    match send().await {
-        Err(_) if head.method.is_safe() => {
-            spin_sdk::time::sleep(RETRY_PAUSE).await;
-            send().await
-        }
-        answer => answer,
+/// A service's answer, or why there is none.
+type Sent = Result<http::Response<IncomingResponseBody>, ErrorCode>;
+
+/// Sends a request that has no body, and once more when no answer came and it may be repeated.
+async fn send_without_body(head: impl Fn() -> Result<Parts>) -> Result<Sent> {
+    let first = head()?;
+    let is_safe = first.method.is_safe();
+    let sent = wire::send(http::Request::from_parts(first, Body::empty())).await;
+    if sent.is_ok() || !is_safe {
+        return Ok(sent);
     }
+    spin_sdk::time::sleep(client::FIRST_PAUSE).await;
+    Ok(wire::send(http::Request::from_parts(head()?, Body::empty())).await)
 }
 
 /// What a service is told of a request: where it goes, what it believes, and the client's own headers.

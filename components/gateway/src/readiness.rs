@@ -6,13 +6,8 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Map, json};
-use souk_kit::problem::kinds;
 use souk_kit::service::MAINTENANCE;
 use souk_kit::{Ctx, Problem, Result};
-use std::time::Duration;
-
-/// How long to wait before asking again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Calls every service at once; which of them answered with a success.
 async fn ask_all(ctx: &Ctx, method: Method, path: &str) -> Vec<(&'static str, bool)> {
@@ -41,7 +36,7 @@ pub async fn ready(ctx: Ctx) -> Response {
 fn unready(down: &[&str]) -> Problem {
     let services = down.join(", ");
     let detail = format!("Not ready: {services}. The logs of each say why.");
-    Problem::fault(kinds::UNAVAILABLE, detail, format!("not ready: {services}")).retry_after(PAUSE)
+    Problem::unavailable(format!("not ready: {services}")).with_detail(detail)
 }
 
 /// Has every service do its housekeeping: what the embedded host does by itself, cron asks for on Spin.

@@ -52,7 +52,7 @@ pub fn of_request(headers: &HeaderMap) -> Result<Option<&str>> {
     let token = value.to_str().ok().and_then(|text| text.split_once(' '));
     match token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim()) {
         Some(token) if !token.is_empty() && token.len() <= MAX_TOKEN => Ok(Some(token)),
-        _ => Err(GatewayError::InvalidToken("must be sent as a Bearer token").challenge()),
+        _ => Err(GatewayError::InvalidToken("must be sent as a Bearer token").into()),
     }
 }
 
@@ -81,7 +81,7 @@ fn remembered(digest: &[u8; 32]) -> Option<Caller> {
 }
 
 async fn verify(ctx: &Ctx, token: &str) -> Result<Verified> {
-    let invalid = |why| GatewayError::InvalidToken(why).challenge();
+    let invalid = |why| Problem::from(GatewayError::InvalidToken(why));
     let metadata = Token::decode_metadata(token).map_err(|_| invalid("is malformed"))?;
     if metadata.algorithm() != "ES256" {
         return Err(invalid("is not signed with ES256"));

@@ -1,6 +1,6 @@
 //! Categories: the tree that products are put into.
 
-use crate::model::{Texts, present};
+use crate::model::Texts;
 use crate::problem::Refused;
 use crate::rules::{self, MAX_CATEGORIES_IN_ALL};
 use crate::store::category::{self as store, Tree};
@@ -60,10 +60,10 @@ pub struct NewCategory {
 #[schema(example = json!({"name": {"en": "Lamps"}}))]
 pub struct CategoryChange {
     /// Its name, by language.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "souk_kit::valid::present")]
     pub name: Option<Texts>,
     /// The slug of the category above; null for none.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "souk_kit::valid::present")]
     #[schema(value_type = Option<String>)]
     pub parent: Option<Option<String>>,
 }

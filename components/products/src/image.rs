@@ -1,6 +1,6 @@
 //! Images of products: sent as they are, checked by their bytes, kept for good under an address of their own.
 
-use crate::model::{Image, Product, Texts, present as sent};
+use crate::model::{Image, Product, Texts};
 use crate::problem::Refused;
 use crate::product::{open, present, update};
 use crate::rules::{self, MAX_IMAGES};
@@ -18,7 +18,7 @@ use souk_kit::id::ImageId;
 use souk_kit::permission::scope::PRODUCTS_WRITE;
 use souk_kit::problem::{ProblemDocument, kinds};
 use souk_kit::valid::body_within;
-use souk_kit::{Caller, Ctx, IfMatch, PathId, Problem, Result, Tagged, Valid};
+use souk_kit::{Caller, Ctx, IfMatch, IfNoneMatch, PathId, Problem, Result, Tagged, Valid};
 use utoipa::ToSchema;
 
 /// The largest image, in bytes; the table has the same bound.
@@ -32,10 +32,10 @@ const MAX_SIDE: usize = 16_384;
 #[schema(example = json!({"alt": {"en": "The lamp on a desk"}, "position": 0}))]
 pub struct ImageChange {
     /// What it shows, by language.
-    #[serde(deserialize_with = "sent")]
+    #[serde(deserialize_with = "souk_kit::valid::present")]
     pub alt: Option<Texts>,
     /// Its place among the product's images, from 0; the others move.
-    #[serde(deserialize_with = "sent")]
+    #[serde(deserialize_with = "souk_kit::valid::present")]
     pub position: Option<u32>,
 }
 
@@ -111,7 +111,7 @@ pub async fn read(
     ctx: Ctx,
     caller: Caller,
     PathId(id): PathId<ImageId>,
-    headers: HeaderMap,
+    known: IfNoneMatch,
 ) -> Result<Response> {
     let picture = store::read(&ctx.conn().await?, id, caller.has(PRODUCTS_WRITE)).await?;
     let picture = picture.ok_or_else(Problem::not_found)?;
@@ -122,8 +122,7 @@ pub async fn read(
         (header::CACHE_CONTROL, cached.into()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".into()),
     ];
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.trim() == "*" || known.contains(&tag)) {
+    if known.has_tag(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
     Ok((common, [(header::CONTENT_TYPE, picture.media_type)], picture.bytes).into_response())

@@ -2,8 +2,9 @@
 
 use garde::Validate;
 use garde::error::Path;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use souk_kit::id::{ImageId, ProductId, VariantId};
+use souk_kit::valid::present;
 use souk_kit::{Money, Timestamp};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -245,13 +246,6 @@ pub struct ProductChange {
     /// What can be bought of it.
     #[serde(deserialize_with = "present")]
     pub variants: Option<Vec<VariantInput>>,
-}
-
-/// A field that is there: null is a value like any other, so it is refused where none is allowed.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl ProductChange {

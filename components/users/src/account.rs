@@ -94,7 +94,7 @@ pub struct Registration {
 pub struct ProfileChange {
     /// The name to be called by.
     #[garde(inner(inner(length(chars, max = 200), custom(plain))))]
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "souk_kit::valid::present")]
     #[schema(value_type = Option<String>)]
     pub name: Option<Option<String>>,
     /// The language of messages.
@@ -103,7 +103,7 @@ pub struct ProfileChange {
     pub locale: Option<Locale>,
     /// A telephone number, with digits and the usual punctuation.
     #[garde(inner(inner(length(max = 32), custom(telephone))))]
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "souk_kit::valid::present")]
     #[schema(value_type = Option<String>)]
     pub phone: Option<Option<String>>,
 }
@@ -127,11 +127,6 @@ pub struct Farewell {
     /// The account's password.
     #[garde(length(chars, max = 1000))]
     pub password: Secret,
-}
-
-/// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Forms and clipboards leave spaces around an address.

@@ -1,6 +1,7 @@
 //! Pure decisions about accounts: what is a good e-mail address, name and password, and how long an attacker waits.
 
 use souk_kit::Secret;
+use souk_kit::text::{is_control, is_visible};
 use std::net::IpAddr;
 use std::time::Duration;
 use unicode_normalization::UnicodeNormalization;
@@ -66,8 +67,9 @@ fn alphanumeric(text: &str) -> impl Iterator<Item = String> {
 
 /// Refuses text that would not show as it is: control characters and marks that turn the direction of writing.
 pub fn is_plain_text(text: &str) -> bool {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}');
-    !text.chars().any(|c| c.is_control() || turns(c)) && souk_kit::text::is_visible(text)
+    // A name needs no marks of direction; a text in two scripts may.
+    let is_mark = |c: char| matches!(c, '\u{200e}' | '\u{200f}');
+    !text.chars().any(|c| is_control(c) || is_mark(c)) && is_visible(text)
 }
 
 /// Why a password will not do, if it will not.

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// How often a call that may be repeated is made at most.
 const MAX_ATTEMPTS: u32 = 3;
 /// The pause before the second attempt; it doubles after that.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Larger answers than this are not what one service asks of another.
 const MAX_ANSWER: usize = 16 << 20;
 

@@ -17,10 +17,9 @@ fn header_text<'a>(parts: &'a Parts, name: &header::HeaderName) -> Option<&'a st
     parts.headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
-/// Whether a list of tags, or `*`, has the tag of `version`. Weak tags compare as their strong ones: the gateway may
+/// Whether a list of tags, or `*`, has `wanted`. Weak tags compare as their strong ones: the gateway may
 /// have compressed the answer.
-fn names(list: &str, version: i64) -> bool {
-    let wanted = tag(version);
+fn names(list: &str, wanted: &str) -> bool {
     list.trim() == "*" || list.split(',').any(|one| one.trim().trim_start_matches("W/") == wanted)
 }
 
@@ -32,7 +31,7 @@ impl IfMatch {
     /// Refuses the change when the current version is another one.
     pub fn check(&self, current: i64) -> Result<()> {
         match &self.0 {
-            Some(list) if !names(list, current) => {
+            Some(list) if !names(list, &tag(current)) => {
                 let detail = format!("The current version is {}.", tag(current));
                 Err(Problem::new(kinds::PRECONDITION_FAILED, detail))
             }
@@ -56,7 +55,12 @@ pub struct IfNoneMatch(Option<String>);
 impl IfNoneMatch {
     /// Whether the client has this version: then 304 is the answer.
     pub fn has(&self, version: i64) -> bool {
-        self.0.as_deref().is_some_and(|list| names(list, version))
+        self.has_tag(&tag(version))
+    }
+
+    /// Whether the client has what bears this tag, for things whose tag is no version.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.0.as_deref().is_some_and(|list| names(list, tag))
     }
 }
 

@@ -158,11 +158,15 @@ pub trait Refusal {
     fn retry_after(&self) -> Option<Duration> {
         None
     }
+    /// `WWW-Authenticate` (RFC 9110, section 11.6.1), where it says more than that a token is needed.
+    fn challenge(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<R: Refusal> From<R> for Problem {
     fn from(refusal: R) -> Self {
-        Self(Box::new(Parts {
+        let problem = Self(Box::new(Parts {
             spec: refusal.spec(),
             detail: refusal.detail(),
             errors: refusal.errors(),
@@ -170,7 +174,11 @@ impl<R: Refusal> From<R> for Problem {
             retry_after: refusal.retry_after(),
             headers: HeaderMap::new(),
             cause: None,
-        }))
+        }));
+        match refusal.challenge() {
+            Some(challenge) => problem.header(header::WWW_AUTHENTICATE, &challenge),
+            None => problem,
+        }
     }
 }
 
@@ -267,6 +275,12 @@ impl Problem {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.0.headers.insert(name, value);
         }
+        self
+    }
+
+    /// The same, which says more to the caller.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = detail.into();
         self
     }
 

@@ -5,6 +5,11 @@ pub fn is_visible(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
 }
 
+/// Characters that act instead of showing: controls, and those that turn the direction of everything after them.
+pub fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Characters that show nothing by themselves: Unicode's `Default_Ignorable_Code_Point`, and the blank Braille pattern.
 fn is_ignorable(c: char) -> bool {
     matches!(c,

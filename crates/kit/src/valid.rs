@@ -15,6 +15,7 @@ use garde::Validate;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Segment;
 use std::str::FromStr;
@@ -121,6 +122,14 @@ fn bad_query(rejection: &QueryRejection) -> Problem {
         (None, Some((name, detail))) => Problem::invalid(vec![FieldError::parameter(name, detail)]),
         (None, None) => Problem::new(kinds::MALFORMED_REQUEST, format!("The query cannot be read: {text}.")),
     }
+}
+
+/// A field that is there: null is a value like any other, so it is told from one that is absent, and refused where none is
+/// allowed. With `#[serde(default, deserialize_with = "present")]`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// An id in the path. What is no id names nothing: 404.

@@ -69,8 +69,8 @@ impl Open {
         Ok(Self { connection, changed_before: 0, marked })
     }
 
-    /// Whether the present guest has changed anything.
-    pub fn has_changed(&self) -> bool {
-        self.connection.total_changes() != self.changed_before
+    /// What the connection answers about its changes; nothing when its present guest has made none.
+    pub fn ask<T>(&self, ask: fn(&rusqlite::Connection) -> T) -> Option<T> {
+        (self.connection.total_changes() != self.changed_before).then(|| ask(&self.connection))
     }
 }

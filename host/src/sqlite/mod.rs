@@ -124,11 +124,11 @@ impl Connection {
     async fn ask<T: Send + 'static>(&self, ask: fn(&rusqlite::Connection) -> T) -> Option<T> {
         let inner = self.0.clone();
         if let Ok(guard) = inner.connection.try_lock() {
-            return guard.as_ref().filter(|open| open.has_changed()).map(|open| ask(&open.connection));
+            return guard.as_ref().and_then(|open| open.ask(ask));
         }
         let waiting = tokio::task::spawn_blocking(move || {
             let guard = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            guard.as_ref().filter(|open| open.has_changed()).map(|open| ask(&open.connection))
+            guard.as_ref().and_then(|open| open.ask(ask))
         });
         waiting.await.ok().flatten()
     }

@@ -1,6 +1,7 @@
 //! What a text may be, and how it is sorted.
 
 use crate::model::Texts;
+use souk_kit::text::{is_control, is_visible};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -26,10 +27,10 @@ pub fn slug_is_fit(slug: &str) -> Result<(), String> {
 
 /// Whether it is one line of 1 to `max` characters.
 pub fn line(text: &str, max: usize) -> Result<(), String> {
-    if !souk_kit::text::is_visible(text) || text.trim() != text || text.chars().count() > max {
+    if !is_visible(text) || text.trim() != text || text.chars().count() > max {
         return Err(format!("must have 1 to {max} characters, without white space at either end"));
     }
-    match text.chars().any(is_forbidden) {
+    match text.chars().any(is_control) {
         true => Err("must not contain control characters".into()),
         false => Ok(()),
     }
@@ -40,15 +41,10 @@ pub fn multiline(text: &str, max: usize) -> Result<(), String> {
     if text.chars().count() > max {
         return Err(format!("must have at most {max} characters"));
     }
-    match text.chars().any(|c| is_forbidden(c) && !matches!(c, '\n' | '\r' | '\t')) {
+    match text.chars().any(|c| is_control(c) && !matches!(c, '\n' | '\r' | '\t')) {
         true => Err("must not contain control characters other than line breaks and tabs".into()),
         false => Ok(()),
     }
-}
-
-/// Control characters, and those that turn the direction of everything after them.
-fn is_forbidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Whether it looks like a language tag: 2 or 3 letters, then groups of 2 to 8 letters and digits (RFC 5646).
