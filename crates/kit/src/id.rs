@@ -132,6 +132,36 @@ ids! {
     CategoryId = "cat";
     /// An image of a product.
     ImageId = "img";
+    /// What the shop knows of a person who buys, with an account or without.
+    CustomerId = "cus";
+    /// An address of a customer.
+    AddressId = "adr";
+    /// A place that stock lies at.
+    LocationId = "loc";
+    /// A change of stock.
+    MovementId = "mov";
+    /// Stock held for an order.
+    ReservationId = "rsv";
+    /// A cart.
+    CartId = "crt";
+    /// A line of a cart or of an order.
+    LineId = "lin";
+    /// An order.
+    OrderId = "ord";
+    /// A shipment of an order.
+    ShipmentId = "shp";
+    /// Goods that come back.
+    ReturnId = "ret";
+    /// A payment that is wanted: the payment intent of an order.
+    PaymentId = "pay";
+    /// One try to pay an intent.
+    AttemptId = "att";
+    /// Money given back.
+    RefundId = "rfd";
+    /// An invoice.
+    InvoiceId = "inv";
+    /// A credit note.
+    CreditNoteId = "crn";
     /// A job that runs over many rows (an import, an export).
     JobId = "job";
     /// A published event.

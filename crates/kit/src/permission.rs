@@ -32,10 +32,8 @@ impl Role {
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Customer => &[scope::ACCOUNT],
-            Self::Merchant => &[scope::ACCOUNT, scope::PRODUCTS_WRITE],
-            Self::Admin => {
-                &[scope::ACCOUNT, scope::PRODUCTS_WRITE, scope::USERS_READ, scope::USERS_WRITE, scope::SUITE]
-            }
+            Self::Merchant => scope::OF_MERCHANTS,
+            Self::Admin => scope::OF_ADMINS,
         }
     }
 }
@@ -54,6 +52,24 @@ pub mod scope {
     pub const ACCOUNT: &str = "account";
     /// Change the catalogue, and see what is not published.
     pub const PRODUCTS_WRITE: &str = "products:write";
+    /// Read every customer's record.
+    pub const CUSTOMERS_READ: &str = "customers:read";
+    /// Change every customer's record.
+    pub const CUSTOMERS_WRITE: &str = "customers:write";
+    /// Read stock, movements and reservations.
+    pub const INVENTORY_READ: &str = "inventory:read";
+    /// Move and count stock.
+    pub const INVENTORY_WRITE: &str = "inventory:write";
+    /// Read everybody's orders.
+    pub const ORDERS_READ: &str = "orders:read";
+    /// Change, ship, cancel and refund everybody's orders.
+    pub const ORDERS_WRITE: &str = "orders:write";
+    /// Read every payment.
+    pub const PAYMENTS_READ: &str = "payments:read";
+    /// Capture, cancel and refund payments.
+    pub const PAYMENTS_WRITE: &str = "payments:write";
+    /// Read every invoice, credit note and statement.
+    pub const BILLING_READ: &str = "billing:read";
     /// Read everybody's account.
     pub const USERS_READ: &str = "users:read";
     /// Change everybody's account and roles.
@@ -61,10 +77,49 @@ pub mod scope {
     /// Operate the suite: metrics, key rotation.
     pub const SUITE: &str = "suite";
 
+    pub(super) const OF_MERCHANTS: &[&str] = &[
+        ACCOUNT,
+        PRODUCTS_WRITE,
+        CUSTOMERS_READ,
+        CUSTOMERS_WRITE,
+        INVENTORY_READ,
+        INVENTORY_WRITE,
+        ORDERS_READ,
+        ORDERS_WRITE,
+        PAYMENTS_READ,
+        PAYMENTS_WRITE,
+        BILLING_READ,
+    ];
+    pub(super) const OF_ADMINS: &[&str] = &[
+        ACCOUNT,
+        PRODUCTS_WRITE,
+        CUSTOMERS_READ,
+        CUSTOMERS_WRITE,
+        INVENTORY_READ,
+        INVENTORY_WRITE,
+        ORDERS_READ,
+        ORDERS_WRITE,
+        PAYMENTS_READ,
+        PAYMENTS_WRITE,
+        BILLING_READ,
+        USERS_READ,
+        USERS_WRITE,
+        SUITE,
+    ];
+
     /// Every scope with what it allows, for the documentation.
     pub const ALL: &[(&str, &str)] = &[
         (ACCOUNT, "Read, change and delete one's own account"),
         (PRODUCTS_WRITE, "Change the catalogue, and see what is not published"),
+        (CUSTOMERS_READ, "Read every customer's record"),
+        (CUSTOMERS_WRITE, "Change every customer's record"),
+        (INVENTORY_READ, "Read stock, movements and reservations"),
+        (INVENTORY_WRITE, "Move and count stock"),
+        (ORDERS_READ, "Read everybody's orders"),
+        (ORDERS_WRITE, "Change, ship, cancel and refund everybody's orders"),
+        (PAYMENTS_READ, "Read every payment"),
+        (PAYMENTS_WRITE, "Capture, cancel and refund payments"),
+        (BILLING_READ, "Read every invoice, credit note and statement"),
         (USERS_READ, "Read everybody's account"),
         (USERS_WRITE, "Change everybody's account and roles"),
         (SUITE, "Operate the suite: metrics, key rotation"),
