@@ -2,7 +2,9 @@
 
 use http::Method;
 use matchit::Router;
-use souk_kit::permission::scope::{ACCOUNT, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use souk_kit::permission::scope::{
+    ACCOUNT, PAYMENTS_READ, PAYMENTS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -88,6 +90,15 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/categories",                     "products", Scope(PRODUCTS_WRITE)),
     (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+
+    (Method::GET,    "/payments/intents",               "payments", Scope(PAYMENTS_READ)),
+    (Method::GET,    "/payments/intents/{id}",          "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/confirm",  "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/challenge", "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/capture",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
 ];
 
 /// Where the suite's own API begins.
@@ -210,10 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn only_reading_the_shop_and_coming_in_need_nothing() {
+    fn only_reading_the_shop_coming_in_and_paying_need_nothing() {
         let open: Vec<_> =
             OPERATIONS.iter().filter(|it| it.needs == Nothing && it.method != Method::GET).collect();
         let paths: Vec<_> = open.iter().map(|operation| operation.path).collect();
-        assert_eq!(paths, ["/users", "/auth/login", "/auth/refresh", "/auth/logout"]);
+        let paying = ["/payments/intents/{id}/confirm", "/payments/intents/{id}/challenge"];
+        assert_eq!(paths, [&["/users", "/auth/login", "/auth/refresh", "/auth/logout"], &paying[..]].concat());
     }
 }
