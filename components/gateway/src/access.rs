@@ -226,6 +226,9 @@ mod tests {
             OPERATIONS.iter().filter(|it| it.needs == Nothing && it.method != Method::GET).collect();
         let paths: Vec<_> = open.iter().map(|operation| operation.path).collect();
         let paying = ["/payments/intents/{id}/confirm", "/payments/intents/{id}/challenge"];
-        assert_eq!(paths, [&["/users", "/auth/login", "/auth/refresh", "/auth/logout"], &paying[..]].concat());
+        assert_eq!(
+            paths,
+            [&["/users", "/auth/login", "/auth/refresh", "/auth/logout"], &paying[..]].concat()
+        );
     }
 }

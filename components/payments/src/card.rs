@@ -161,7 +161,8 @@ mod tests {
     fn a_number_has_its_check_digit() {
         let good = |text: &str| is_card_number(&Secret::new(text), &()).is_ok();
         assert!(good("4242424242424242") && good("4242 4242-4242 4242"));
-        for text in ["", "4242424242424241", "42424242424", "42424242424242424242", "４２４２", "4242x", "0"] {
+        for text in ["", "4242424242424241", "42424242424", "42424242424242424242", "４２４２", "4242x", "0"]
+        {
             assert!(!good(text), "{text}");
         }
     }

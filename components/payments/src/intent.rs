@@ -15,9 +15,7 @@ use serde::{Deserialize, Serialize};
 use souk_kit::id::{OrderId, PaymentId, UserId};
 use souk_kit::permission::scope::PAYMENTS_READ;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{
-    Caller, Ctx, Money, Page, PageQuery, PathId, Result, Subject, Valid, ValidQuery,
-};
+use souk_kit::{Caller, Ctx, Money, Page, PageQuery, PathId, Result, Subject, Valid, ValidQuery};
 use utoipa::{IntoParams, ToSchema};
 
 /// The longest list of one person's payments.
@@ -41,7 +39,7 @@ pub struct IntentRequest {
     capture: Capture,
     /// Where the buyer goes on afterwards.
     #[serde(default)]
-    #[garde(inner(length(max = 2000), url))]
+    #[garde(inner(length(max = 2000), url, custom(is_web_address)))]
     return_url: Option<String>,
 }
 
@@ -51,6 +49,12 @@ pub struct IntentRequest {
 pub struct PayingCustomer {
     /// Their account; none for a guest.
     user_id: Option<UserId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
+fn is_web_address(url: &str, (): &()) -> garde::Result {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    if is_web { Ok(()) } else { Err(garde::Error::new("must begin with http:// or https://")) }
 }
 
 const fn automatic() -> Capture {
@@ -173,7 +177,11 @@ pub async fn read(
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
-pub async fn list(ctx: Ctx, caller: Caller, ValidQuery(query): ValidQuery<ListQuery>) -> Result<Page<Payment>> {
+pub async fn list(
+    ctx: Ctx,
+    caller: Caller,
+    ValidQuery(query): ValidQuery<ListQuery>,
+) -> Result<Page<Payment>> {
     if caller.subject != Subject::Service {
         caller.needs(PAYMENTS_READ)?;
     }

@@ -36,7 +36,9 @@ pub const fn may_cancel(intent: &Intent) -> bool {
 /// What becomes of a try when its provider says how it stands; nothing when that is no news: providers repeat themselves,
 /// and tell the second thing before the first.
 fn next(now: AttemptState, standing: &Standing) -> Option<AttemptState> {
-    use AttemptState::{Authorized, Captured, Declined, Pending, Processing, RequiresAction, Voided, Voiding};
+    use AttemptState::{
+        Authorized, Captured, Declined, Pending, Processing, RequiresAction, Voided, Voiding,
+    };
     let (next, from): (_, &[AttemptState]) = match standing {
         Standing::Created => return None,
         Standing::Processing => (Processing, &[Pending, RequiresAction, Processing]),

@@ -35,7 +35,8 @@ pub fn verify(headers: &HeaderMap, body: &[u8], now: Timestamp, key: &Secret) ->
     let (Some(value), None) = (values.next(), values.next()) else { return Err(refused()) };
     let mut time = None;
     let mut codes = Vec::new();
-    for (name, value) in value.to_str().unwrap_or_default().split(',').filter_map(|it| it.trim().split_once('='))
+    for (name, value) in
+        value.to_str().unwrap_or_default().split(',').filter_map(|it| it.trim().split_once('='))
     {
         match name {
             "t" if time.is_none() => time = Some(value.parse::<i64>().map_err(|_| refused())?),

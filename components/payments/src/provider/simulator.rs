@@ -5,7 +5,9 @@
 //! comes as signed webhooks, which the maintenance route sends.
 
 use super::simulator_books as books;
-use super::{Answer, Brand, Charge, Notice, Part, Proof, Provider, Settled, Standing, Unanswered, What, signature};
+use super::{
+    Answer, Brand, Charge, Notice, Part, Proof, Provider, Settled, Standing, Unanswered, What, signature,
+};
 use crate::card::Card;
 use crate::problem::PaymentsError;
 use garde::Validate;
@@ -97,7 +99,9 @@ impl Provider for CardSimulator {
                 (Manner::IsDeclined(code), _) => Ok(Standing::Declined(code.into())),
                 (Manner::AsksForACode, Proof::Card(_)) => Ok(Standing::RequiresAction),
                 (Manner::AsksForACode, Proof::Challenge(CODE)) => Ok(success(charge)),
-                (Manner::AsksForACode, Proof::Challenge(_)) => Ok(Standing::Declined(CHALLENGE_FAILED.into())),
+                (Manner::AsksForACode, Proof::Challenge(_)) => {
+                    Ok(Standing::Declined(CHALLENGE_FAILED.into()))
+                }
                 (Manner::LosesTheAnswer, _) => {
                     books::authorize(ctx, charge, &success(charge), now, 1).await?;
                     Err(Unanswered("the simulated connection broke".into()))
@@ -139,7 +143,13 @@ impl Provider for CardSimulator {
 
 impl CardSimulator {
     /// Moves a part of a charge. The card that answers twice tells of it by webhook, too, and twice.
-    fn moves<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part, kind: &'static str) -> Answer<'a, Settled> {
+    fn moves<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        charge: &'a Charge,
+        part: &'a Part,
+        kind: &'static str,
+    ) -> Answer<'a, Settled> {
         Box::pin(async move {
             if manner_of(charge) == Manner::AnswersTwice {
                 let webhook = Webhook::about(kind, part.key.clone(), part.amount, &part.key);
@@ -190,7 +200,8 @@ impl Webhook {
         let Data { key, amount, code } = self.data;
         let wrong = |pointer: &str, detail: &str| Problem::invalid(vec![FieldError::at(pointer, detail)]);
         let charge = |standing| {
-            let key = key.parse::<AttemptId>().map_err(|_| wrong("/data/key", "is not the key of a charge"))?;
+            let key =
+                key.parse::<AttemptId>().map_err(|_| wrong("/data/key", "is not the key of a charge"))?;
             Ok(What::Charge(key, amount, standing))
         };
         let what = match self.kind.as_str() {
