@@ -336,8 +336,8 @@ fn payments_alone(authority: &str) -> String {
     all.retain(|id, _| id == "payments");
     let payments = all["payments"].as_table_mut().expect("payments");
     payments.insert("allowed_outbound_hosts".into(), vec![format!("http://{authority}")].into());
-    let variables = payments["variables"].as_table_mut().expect("variables");
-    variables.insert("service_url".into(), format!("http://{authority}/{{{{service}}}}").into());
+    let service_url = manifest["variables"]["service_url"].as_table_mut().expect("a variable");
+    service_url.insert("default".into(), format!("http://{authority}/{{service}}").into());
     let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
     triggers.retain(|trigger| trigger["component"].as_str() == Some("payments"));
     manifest.to_string()
