@@ -270,10 +270,14 @@ impl Payments {
         self.shop.ticks().await;
     }
 
-    /// The data of the events of a kind about a payment, which `subscriber` was told; each once, however often delivered.
+    /// The data of the events of a kind about a payment, which `subscriber` is told; each once, however often delivered.
     pub async fn told(&self, subscriber: &str, kind: &str, payment: &Payment) -> Vec<Value> {
-        self.shop.has_delivered().await;
-        self.all_is_delivered().await;
+        self.everything_is_told().await;
+        self.was_told(subscriber, kind, payment)
+    }
+
+    /// The same of what has been delivered so far.
+    pub fn was_told(&self, subscriber: &str, kind: &str, payment: &Payment) -> Vec<Value> {
         let heard = self.heard.lock().expect("nobody panicked with it");
         let events = heard.iter().filter(|((to, _), event)| {
             to == subscriber && event["type"] == kind && event["subject"] == payment.id.as_str()
@@ -281,8 +285,8 @@ impl Payments {
         events.map(|(_, event)| event["data"].clone()).collect()
     }
 
-    /// The stand-ins are no components, so their events are waited for here.
-    async fn all_is_delivered(&self) {
+    /// Waits until every event is delivered. The stand-ins are no components, so the suite itself does not.
+    pub async fn everything_is_told(&self) {
         let started = Instant::now();
         loop {
             let waiting = "SELECT count(*) FROM outbox";
