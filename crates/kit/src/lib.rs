@@ -45,6 +45,6 @@ pub use problem::{FieldError, Problem, Refusal, Result, Spec};
 pub use secret::Secret;
 pub use service::{Database, Service, Subscription, serve};
 pub use time::Timestamp;
-pub use valid::{PathId, Submit, Valid, ValidQuery};
+pub use valid::{PathId, PathIds, Submit, Valid, ValidQuery};
 
 pub use log::{Level, log};

@@ -145,6 +145,20 @@ impl<T: FromStr + Send, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     }
 }
 
+/// Two ids in the path, one below the other. What is no id names nothing: 404.
+pub struct PathIds<A, B>(pub A, pub B);
+
+impl<A: FromStr + Send, B: FromStr + Send, S: Send + Sync> FromRequestParts<S> for PathIds<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let Path((outer, inner)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        outer.parse().ok().zip(inner.parse().ok()).map(|(a, b)| Self(a, b)).ok_or_else(Problem::not_found)
+    }
+}
+
 /// A whole body of at most `limit` bytes.
 pub async fn body_within(body: Body, limit: usize) -> Result<Bytes> {
     to_bytes(body, limit)
