@@ -77,6 +77,7 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/products/import/{id}",           "products", Scope(PRODUCTS_WRITE)),
     (Method::GET,    "/products/export",                "products", Scope(PRODUCTS_WRITE)),
     (Method::GET,    "/products/images/{id}",           "products", Nothing),
+    (Method::GET,    "/products/variants",              "products", Nothing),
     (Method::GET,    "/products/{id}",                  "products", Nothing),
     (Method::PATCH,  "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),

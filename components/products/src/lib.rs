@@ -20,6 +20,7 @@ mod rules;
 mod search;
 mod sheet;
 mod store;
+mod variant;
 
 use souk_kit::{Ctx, Database, Result, Service};
 use utoipa_axum::router::OpenApiRouter;
@@ -53,6 +54,7 @@ async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoRe
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(search::list, product::add))
+        .routes(routes!(variant::list))
         .routes(routes!(product::read, product::change, product::delete))
         .routes(routes!(import::import))
         .routes(routes!(import::report))

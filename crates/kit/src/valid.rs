@@ -132,6 +132,31 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
+/// The most ids that one request asks for.
+const MAX_IDS: usize = 100;
+
+/// Ids in a query parameter, with commas between: 1 to 100 of them, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdList<T>(pub Vec<T>);
+
+impl<'de, T: FromStr + PartialEq> Deserialize<'de> for IdList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let mut ids = Vec::new();
+        for part in text.split(',') {
+            let id = part.parse().map_err(|_| Error::custom("has something that is not a valid id"))?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+            if ids.len() > MAX_IDS {
+                return Err(Error::custom(format!("has more than {MAX_IDS} ids")));
+            }
+        }
+        Ok(Self(ids))
+    }
+}
+
 /// An id in the path. What is no id names nothing: 404.
 pub struct PathId<T>(pub T);
 

@@ -9,6 +9,7 @@ pub mod write;
 
 use crate::model::Product;
 use serde_json::json;
+use souk_kit::id::VariantId;
 use souk_kit::{Conn, DbError, Row, params};
 use std::collections::HashMap;
 
@@ -48,6 +49,29 @@ pub async fn ready(conn: &Conn, key: &str, unpublished: bool) -> Result<Option<R
     };
     let read = |row: Row<'_>| Ok(Ready { document: row.get("document")?, version: row.get("version")? });
     conn.one(sql, params![key, i64::from(unpublished)], read).await
+}
+
+/// The variants that have these ids, as a JSON list in the order of the ids; of unpublished products only for those who
+/// may see them. The texts are moved, not read. Indexes: `variant.id`, then primary keys.
+pub async fn variants(conn: &Conn, ids: &[VariantId], unpublished: bool) -> Result<String, DbError> {
+    let list = conn
+        .one(
+            "SELECT json_group_array(json(one)) AS list FROM (
+               SELECT json_object('variant_id', v.id, 'product_id', p.id, 'slug', p.slug, 'sku', v.sku,
+                        'title', d.document -> 'title', 'options', its.value -> 'options',
+                        'price', its.value -> 'price', 'weight_g', its.value -> 'weight_g',
+                        'categories', d.document -> 'categories', 'available', its.value -> 'available') AS one
+                 FROM json_each(?1) wanted
+                 CROSS JOIN variant v ON v.id = wanted.value
+                 CROSS JOIN product p ON p.number = v.product AND (p.status = 'active' OR ?2)
+                 CROSS JOIN product_document d ON d.product = p.number
+                 CROSS JOIN json_each(d.document, '$.variants') its ON its.value ->> 'id' = v.id
+                ORDER BY wanted.key)",
+            params![json!(ids).to_string(), i64::from(unpublished)],
+            |row| row.get("list"),
+        )
+        .await?;
+    list.ok_or_else(|| DbError::Column("json_group_array gave no row".into()))
 }
 
 fn stored(row: &Row<'_>) -> Result<Stored, DbError> {
