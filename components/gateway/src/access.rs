@@ -2,7 +2,7 @@
 
 use http::Method;
 use matchit::Router;
-use souk_kit::permission::scope::{ACCOUNT, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use souk_kit::permission::scope::{ACCOUNT, ORDERS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -89,6 +89,30 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/categories",                     "products", Scope(PRODUCTS_WRITE)),
     (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+
+    (Method::POST,   "/carts",                          "orders",   Nothing),
+    (Method::GET,    "/carts/me",                       "orders",   Scope(ACCOUNT)),
+    (Method::POST,   "/carts/me/merge",                 "orders",   Scope(ACCOUNT)),
+    (Method::GET,    "/carts/{id}",                     "orders",   Nothing),
+    (Method::PATCH,  "/carts/{id}",                     "orders",   Nothing),
+    (Method::DELETE, "/carts/{id}",                     "orders",   Nothing),
+    (Method::POST,   "/carts/{id}/lines",               "orders",   Nothing),
+    (Method::PATCH,  "/carts/{id}/lines/{line}",        "orders",   Nothing),
+    (Method::DELETE, "/carts/{id}/lines/{line}",        "orders",   Nothing),
+    (Method::POST,   "/orders",                         "orders",   Nothing),
+    (Method::GET,    "/orders",                         "orders",   Token),
+    (Method::GET,    "/orders/{id}",                    "orders",   Nothing),
+    (Method::PATCH,  "/orders/{id}",                    "orders",   Nothing),
+    (Method::DELETE, "/orders/{id}",                    "orders",   Scope(ORDERS_WRITE)),
+    (Method::GET,    "/orders/{id}/history",            "orders",   Nothing),
+    (Method::GET,    "/orders/{id}/events",             "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/cancel",             "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/refunds",            "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/fulfil",             "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/shipments",          "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/shipments/{shipment}/deliver", "orders", Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/returns",            "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/returns/{return}/decide", "orders", Scope(ORDERS_WRITE)),
 ];
 
 /// Where the suite's own API begins.
@@ -210,11 +234,29 @@ mod tests {
         }
     }
 
+    /// What a stranger may do beside reading: come in, and buy. A guest's cart and order are opened by their token, which
+    /// their service checks.
     #[test]
-    fn only_reading_the_shop_and_coming_in_need_nothing() {
-        let open: Vec<_> =
-            OPERATIONS.iter().filter(|it| it.needs == Nothing && it.method != Method::GET).collect();
-        let paths: Vec<_> = open.iter().map(|operation| operation.path).collect();
-        assert_eq!(paths, ["/users", "/auth/login", "/auth/refresh", "/auth/logout"]);
+    fn strangers_may_come_in_and_buy_and_nothing_else() {
+        let open = OPERATIONS
+            .iter()
+            .filter(|it| it.needs == Nothing && !matches!(it.method, Method::GET | Method::HEAD));
+        let mut paths: Vec<_> = open.map(|operation| operation.path).collect();
+        paths.dedup();
+        let expected = [
+            "/users",
+            "/auth/login",
+            "/auth/refresh",
+            "/auth/logout",
+            "/carts",
+            "/carts/{id}",
+            "/carts/{id}/lines",
+            "/carts/{id}/lines/{line}",
+            "/orders",
+            "/orders/{id}",
+            "/orders/{id}/cancel",
+            "/orders/{id}/returns",
+        ];
+        assert_eq!(paths, expected);
     }
 }
