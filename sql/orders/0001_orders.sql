@@ -68,16 +68,22 @@ BEGIN
   SELECT raise(ABORT, 'history does not change');
 END;
 
--- Orders that somebody must come back to: what is to be done next, and when.
-CREATE TABLE sagas (
-  order_id TEXT PRIMARY KEY REFERENCES orders (id) ON DELETE CASCADE,
-  step TEXT NOT NULL CHECK (step IN ('reserve', 'await_payment')),
+-- The saga of each order: what is to be done next with other services, each a step that can be repeated. A step is
+-- written in the transaction that makes it necessary, and goes when it is done.
+CREATE TABLE steps (
+  order_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('reserve', 'await_payment', 'commit', 'release', 'cancel_payment', 'ship', 'take_back',
+    'refund')),
+  -- The shipment, return or refund; empty when it is about the order.
+  subject TEXT NOT NULL DEFAULT '',
+  body TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(body)),
   due_at INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-  last_error TEXT
+  last_error TEXT,
+  PRIMARY KEY (order_id, kind, subject)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX sagas_due ON sagas (due_at);
+CREATE INDEX steps_due ON steps (due_at);
 
 -- Money on its way back. It is done when payments says so.
 CREATE TABLE refunds (

@@ -127,8 +127,7 @@ pub async fn reserve(
 pub struct Intent {
     pub id: PaymentId,
     /// With this the buyer pays: theirs alone.
-    #[serde(default)]
-    pub client_secret: Option<String>,
+    pub client_secret: String,
 }
 
 /// Wants `amount` to be paid for an order. Repeating it changes nothing.
@@ -136,6 +135,21 @@ pub async fn intent(ctx: &Ctx, order: OrderId, amount: Money, user: Option<UserI
     let path = format!("/payments/intents/by-order/{order}");
     let body = json!({"amount": amount, "customer": {"user_id": user}, "capture": "automatic"});
     ctx.call(Method::PUT, "payments", path).json(&body)?.send().await?.json()
+}
+
+/// The payment of an order, if one was asked for.
+pub async fn payment_of(ctx: &Ctx, order: OrderId) -> Result<Option<PaymentId>> {
+    #[derive(Deserialize)]
+    struct Payments {
+        items: Vec<Payment>,
+    }
+    #[derive(Deserialize)]
+    struct Payment {
+        id: PaymentId,
+    }
+    let path = format!("/payments/intents?order={order}&limit=1");
+    let found: Payments = ctx.call(Method::GET, "payments", path).send().await?.json()?;
+    Ok(found.items.first().map(|payment| payment.id))
 }
 
 /// What customers knows of a person.

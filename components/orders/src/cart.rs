@@ -446,6 +446,6 @@ fn price_changes(items: &[Item], lines: &[Line]) -> Vec<PriceChange> {
 }
 
 /// Forgets carts that nobody has touched for long.
-pub async fn purge(ctx: &Ctx) -> Result<()> {
+pub async fn purge(ctx: Ctx) -> Result<()> {
     Ok(cart::forget_older(&ctx.conn().await?, Timestamp::now().before(KEPT)).await?)
 }

@@ -12,15 +12,17 @@ use crate::life;
 use crate::model::{Destination, MAX_UNITS, Order, OrderLine, some_lines};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
+use crate::saga;
 use crate::state::State;
 use crate::store::cart::{self, Item, StoredCart};
 use crate::store::order::{self, Stored};
-use crate::store::saga::{self, Step};
+use crate::store::step::{self, Kind};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use souk_address::Address;
 use souk_kit::id::{AddressId, CartId, LineId, OrderId, PaymentId, VariantId};
 use souk_kit::problem::ProblemDocument;
@@ -34,9 +36,7 @@ use utoipa::ToSchema;
 /// How long a buyer has to pay.
 const PAYMENT_WINDOW: Duration = Duration::from_secs(30 * 60);
 /// How long stock is held: longer than a payment may come, so that what is paid is there.
-const HELD: Duration = Duration::from_secs(45 * 60);
-/// After this time somebody else goes on with a draft.
-const STEP_LEASE: Duration = Duration::from_secs(20);
+pub const HELD: Duration = Duration::from_secs(45 * 60);
 /// How often a draft is tried before it is called off.
 const MAX_ATTEMPTS: u32 = 10;
 /// How often a price is asked for again, when a coupon's uses change meanwhile.
@@ -128,7 +128,7 @@ pub struct Payment {
     /// The payment intent: confirm it at `/payments/intents/{id}/confirm`.
     id: PaymentId,
     /// Goes with it, in the header `client-secret`.
-    client_secret: Option<String>,
+    client_secret: String,
     /// When the order is called off unless it is paid.
     pay_before: Timestamp,
 }
@@ -360,7 +360,7 @@ async fn draft(
     order::insert(&tx, &stored).await?;
     order::use_coupons(&tx, id, &coupons).await?;
     order::note(&tx, id, State::Draft, &buyer.author(), "placed").await?;
-    saga::set(&tx, id, Step::Reserve, now.after(STEP_LEASE)).await?;
+    step::add(&tx, id, Kind::Reserve, "", &Value::Null, now.after(saga::LEASE)).await?;
     if let Some(cart) = cart_id {
         cart::set_order(&tx, cart, Some(id)).await?;
     }
@@ -474,11 +474,12 @@ async fn settle(
         return life::pay(tx, stored, "orders", "nothing to pay").await;
     }
     life::advance(tx, stored, State::PendingPayment, "orders", "stock held, waiting for payment").await?;
-    Ok(saga::set(tx, stored.order.id, Step::AwaitPayment, pay_before).await?)
+    step::drop_all(tx, stored.order.id).await?;
+    Ok(step::add(tx, stored.order.id, Kind::AwaitPayment, "", &Value::Null, pay_before).await?)
 }
 
-fn is_out_of_stock(problem: &Problem) -> bool {
-    problem.spec() == OrdersError::OutOfStock(serde_json::Value::Null).spec()
+pub fn is_out_of_stock(problem: &Problem) -> bool {
+    problem.spec() == OrdersError::OutOfStock(Value::Null).spec()
 }
 
 /// A draft that has no stock never was an order.
@@ -490,26 +491,8 @@ async fn give_up(ctx: &Ctx, id: OrderId) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// How many orders one round of maintenance comes back to.
-const ROUND: u32 = 50;
-
-/// Comes back to orders whose time has come: goes on with drafts, and calls off what was not paid.
-pub async fn resume(ctx: &Ctx) -> Result<()> {
-    let due = saga::take_due(&ctx.conn().await?, STEP_LEASE, ROUND).await?;
-    for due in due {
-        let outcome = match due.step {
-            Step::Reserve => resume_draft(ctx, due.order, due.attempts).await,
-            Step::AwaitPayment => call_off(ctx, due.order, State::PendingPayment, "not paid in time").await,
-        };
-        if let Err(problem) = outcome {
-            let cause = problem.cause().unwrap_or(problem.detail()).to_owned();
-            saga::failed(&ctx.conn().await?, due.order, &cause).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn resume_draft(ctx: &Ctx, id: OrderId, attempts: u32) -> Result<()> {
+/// Goes on with a draft that somebody left.
+pub async fn resume(ctx: &Ctx, id: OrderId, attempts: u32) -> Result<()> {
     let Some(stored) = order::look_up(&ctx.conn().await?, id).await? else { return Ok(()) };
     let intent = match prepare(ctx, &stored.order).await {
         Ok(intent) => intent,
@@ -520,22 +503,18 @@ async fn resume_draft(ctx: &Ctx, id: OrderId, attempts: u32) -> Result<()> {
         Err(problem) => return Err(problem),
     };
     let tx = ctx.begin().await?;
-    if let Some(mut stored) =
-        order::look_up(&tx, id).await?.filter(|stored| stored.order.state == State::Draft)
-    {
+    let stored = order::look_up(&tx, id).await?;
+    if let Some(mut stored) = stored.filter(|stored| stored.order.state == State::Draft) {
         settle(&tx, &mut stored, intent.as_ref(), Timestamp::now().after(PAYMENT_WINDOW)).await?;
     }
     Ok(tx.commit().await?)
 }
 
 /// Calls an order off, if it is still in this state.
-async fn call_off(ctx: &Ctx, id: OrderId, state: State, reason: &str) -> Result<()> {
+pub async fn call_off(ctx: &Ctx, id: OrderId, state: State, reason: &str) -> Result<()> {
     let tx = ctx.begin().await?;
-    match order::look_up(&tx, id).await? {
-        Some(mut stored) if stored.order.state == state => {
-            life::cancel(&tx, &mut stored, "orders", reason).await?;
-        }
-        _ => saga::end(&tx, id).await?,
+    if let Some(mut stored) = order::look_up(&tx, id).await?.filter(|stored| stored.order.state == state) {
+        life::cancel(&tx, &mut stored, "orders", reason).await?;
     }
     Ok(tx.commit().await?)
 }

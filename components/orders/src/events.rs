@@ -1,5 +1,4 @@
-//! What other services tell: payments of money, billing of invoices, inventory of stock that is gone, customers of people
-//! who want to be forgotten.
+//! What other services tell: payments of money, billing of invoices, customers of people who want to be forgotten.
 
 use crate::life;
 use crate::state::State;
@@ -16,9 +15,7 @@ pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()
             "souk.payment.captured" => captured(tx, &event.data()?).await,
             "souk.payment.failed" => failed(tx, &event.data()?).await,
             "souk.payment.refunded" => refunded(tx, &event.data()?).await,
-            "souk.payment.refund_failed" => refund_failed(tx, &event.data()?).await,
             "souk.invoice.issued" => invoiced(tx, &event.data()?).await,
-            "souk.stock.lost" => stock_lost(tx, &event.data()?).await,
             "souk.customer.erased" => forget(tx, &event.data()?).await,
             _ => Ok(()),
         }
@@ -30,12 +27,11 @@ pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()
 struct PaymentNews {
     order_id: OrderId,
     captured: Money,
+    /// What we, or a merchant, call the refund.
     #[serde(default)]
-    refund_id: Option<String>,
+    refund_key: Option<String>,
     #[serde(default)]
-    amount: Option<Money>,
-    #[serde(default)]
-    reason: Option<String>,
+    refund_amount: Option<Money>,
 }
 
 /// The order is paid, unless it was called off: then the money goes back.
@@ -60,26 +56,18 @@ async fn give_back(tx: &Tx, stored: &mut Stored, captured: Money) -> Result<()> 
     Ok(())
 }
 
-/// An attempt failed: the buyer may try again until the order is called off.
-async fn failed(tx: &Tx, news: &PaymentFailed) -> Result<()> {
-    let Some(stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
-    if stored.order.state != State::PendingPayment {
-        return Ok(());
+/// Too many cards were declined: nothing will come of this payment.
+async fn failed(tx: &Tx, news: &PaymentNews) -> Result<()> {
+    let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
+    match stored.order.state {
+        State::PendingPayment => life::cancel(tx, &mut stored, "payments", "payment failed").await,
+        _ => Ok(()),
     }
-    let told = format!("payment failed: {}", news.code.as_deref().unwrap_or("declined"));
-    Ok(order::note(tx, news.order_id, stored.order.state, "payments", &told).await?)
-}
-
-#[derive(Deserialize)]
-struct PaymentFailed {
-    order_id: OrderId,
-    #[serde(default)]
-    code: Option<String>,
 }
 
 /// Money has gone back.
 async fn refunded(tx: &Tx, news: &PaymentNews) -> Result<()> {
-    let (Some(id), Some(amount)) = (news.refund_id.as_deref(), news.amount) else { return Ok(()) };
+    let (Some(id), Some(amount)) = (news.refund_key.as_deref(), news.refund_amount) else { return Ok(()) };
     let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
     if let Some((asked, reason)) = order::end_refund(tx, id, "done").await? {
         stored.refunding -= asked;
@@ -87,28 +75,9 @@ async fn refunded(tx: &Tx, news: &PaymentNews) -> Result<()> {
     }
     // One that a merchant began in payments.
     if order::adopt_refund(tx, id, news.order_id, amount.amount).await? {
-        let reason = news.reason.as_deref().unwrap_or("refunded in payments");
-        return life::refunded(tx, &mut stored, id, amount.amount, reason).await;
+        return life::refunded(tx, &mut stored, id, amount.amount, "refunded in payments").await;
     }
     Ok(())
-}
-
-#[derive(Deserialize)]
-struct RefundFailed {
-    order_id: OrderId,
-    refund_id: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// Money could not go back: somebody must look.
-async fn refund_failed(tx: &Tx, news: &RefundFailed) -> Result<()> {
-    let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
-    let Some((asked, _)) = order::end_refund(tx, &news.refund_id, "failed").await? else { return Ok(()) };
-    stored.refunding -= asked;
-    order::update(tx, &mut stored).await?;
-    let told = format!("refund failed: {}", news.reason.as_deref().unwrap_or("payments refused it"));
-    Ok(order::note(tx, news.order_id, stored.order.state, "payments", &told).await?)
 }
 
 #[derive(Deserialize)]
@@ -121,20 +90,6 @@ async fn invoiced(tx: &Tx, news: &Invoiced) -> Result<()> {
     let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
     stored.order.invoice = Some(news.number.clone());
     Ok(order::update(tx, &mut stored).await?)
-}
-
-#[derive(Deserialize)]
-struct StockLost {
-    order_id: OrderId,
-}
-
-/// The stock of a paid order had been let go before the payment came: the order cannot be kept.
-async fn stock_lost(tx: &Tx, news: &StockLost) -> Result<()> {
-    let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
-    match stored.order.state.allows(State::Cancelled) {
-        true => life::cancel(tx, &mut stored, "inventory", "sold out before the payment came").await,
-        false => Ok(()),
-    }
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use crate::model::{MAX_LINES, Order, OrderLine, Return, ReturnState, Shipment, U
 use crate::problem::OrdersError;
 use crate::state::State;
 use crate::store::order;
+use crate::store::step::{self, Kind};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::StatusCode;
@@ -101,6 +102,16 @@ pub async fn ship(
         }
         _ => life::advance(&tx, &mut stored, next, &author, &told).await?,
     }
+    let lines = json!({"lines": facts["lines"]});
+    step::add(
+        &tx,
+        id,
+        Kind::Ship,
+        facts["shipment_id"].as_str().unwrap_or_default(),
+        &lines,
+        Timestamp::now(),
+    )
+    .await?;
     tx.emit("souk.order.shipped", id, facts).await?;
     once.commit(tx, (StatusCode::CREATED, Tagged::new(stored.version, stored.order)).into_response()).await
 }
@@ -273,6 +284,8 @@ pub async fn decide(
         "order_id": id, "return_id": return_id, "restock": decision.restock,
         "lines": life::by_variant(&stored.order.lines, &lines),
     });
+    let body = json!({"lines": facts["lines"], "restock": decision.restock});
+    step::add(&tx, id, Kind::TakeBack, &return_id.to_string(), &body, Timestamp::now()).await?;
     tx.emit("souk.order.returned", id, facts).await?;
     let amount = decision.refund.unwrap_or_else(|| worth(&stored.order.lines, &lines));
     let amount = if decision.refund.is_none() { amount.min(stored.refundable()) } else { amount };

@@ -4,10 +4,9 @@
 //! [`state::State::next`] allows, and every change is in its history; refunds together never exceed what was paid; a cart
 //! becomes one order; a coupon is used as often as the rules allow.
 //!
-//! Calls products (offers), rules (discounts, tax, shipping), inventory (reservations), payments (intents) and customers
-//! (a person's addresses). Publishes `souk.order.paid`, `souk.order.cancelled`, `souk.order.shipped`,
-//! `souk.order.returned`, `souk.order.refund_requested` and `souk.order.refunded`, and hears what payments, billing,
-//! inventory and customers publish.
+//! Calls products (offers), rules (discounts, tax, shipping), inventory (reservations), payments (intents, refunds) and
+//! customers (a person's addresses). Publishes `souk.order.paid`, `souk.order.cancelled`, `souk.order.shipped`,
+//! `souk.order.returned` and `souk.order.refunded`, and hears what payments, billing and customers publish.
 
 mod ask;
 mod buyer;
@@ -20,11 +19,12 @@ mod model;
 mod order;
 mod pricing;
 mod problem;
+mod saga;
 mod state;
 mod store;
 mod tracking;
 
-use souk_kit::{Ctx, Database, Result, Service, Subscription};
+use souk_kit::{Database, Service, Subscription};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,23 +40,13 @@ pub static SERVICE: Service = Service {
     problems: problem::ALL,
     subscriptions: &[
         Subscription { event: "souk.order.paid", subscriber: "billing" },
-        Subscription { event: "souk.order.paid", subscriber: "inventory" },
-        Subscription { event: "souk.order.cancelled", subscriber: "inventory" },
-        Subscription { event: "souk.order.cancelled", subscriber: "payments" },
-        Subscription { event: "souk.order.shipped", subscriber: "inventory" },
-        Subscription { event: "souk.order.returned", subscriber: "inventory" },
-        Subscription { event: "souk.order.refund_requested", subscriber: "payments" },
         Subscription { event: "souk.order.refunded", subscriber: "billing" },
     ],
     on_event: Some(events::on_event),
-    maintain: Some(|ctx| Box::pin(maintain(ctx))),
+    work: Some(|ctx| Box::pin(saga::run(ctx))),
+    maintain: Some(|ctx| Box::pin(cart::purge(ctx))),
     ..Service::BASE
 };
-
-async fn maintain(ctx: Ctx) -> Result<()> {
-    checkout::resume(&ctx).await?;
-    cart::purge(&ctx).await
-}
 
 #[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]

@@ -3,10 +3,11 @@
 use crate::model::{Order, OrderLine, Units};
 use crate::problem::OrdersError;
 use crate::state::State;
+use crate::store::cart;
 use crate::store::order::{self, Stored};
-use crate::store::{cart, saga};
+use crate::store::step::{self, Kind};
 use serde_json::{Value, json};
-use souk_kit::id::{RefundId, VariantId};
+use souk_kit::id::{OrderId, RefundId, VariantId};
 use souk_kit::{Language, Money, Result, Timestamp, Tx};
 
 /// Brings an order into its next state, if that may follow.
@@ -26,7 +27,8 @@ pub async fn advance(tx: &Tx, stored: &mut Stored, next: State, author: &str, re
 pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
     stored.order.paid_at = Some(Timestamp::now());
     advance(tx, stored, State::Paid, author, reason).await?;
-    saga::end(tx, stored.order.id).await?;
+    step::drop_all(tx, stored.order.id).await?;
+    step::add_now(tx, stored.order.id, Kind::Commit).await?;
     tx.emit("souk.order.paid", stored.order.id, for_billing(&stored.order)).await
 }
 
@@ -34,10 +36,14 @@ pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Re
 pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
     let (id, before) = (stored.order.id, stored.order.state);
     advance(tx, stored, State::Cancelled, author, reason).await?;
-    saga::end(tx, id).await?;
+    step::drop_all(tx, id).await?;
+    step::add_now(tx, id, Kind::Release).await?;
     order::return_coupons(tx, id, &stored.order.coupons).await?;
     if let Some(cart) = stored.cart_id.filter(|_| before == State::Draft) {
         cart::set_order(tx, cart, None).await?;
+    }
+    if !before.is_paid() && stored.order.totals.total.amount > 0 {
+        step::add_now(tx, id, Kind::CancelPayment).await?;
     }
     tx.emit("souk.order.cancelled", id, json!({"order_id": id, "reason": reason})).await?;
     if before.is_paid() && stored.refundable() > 0 {
@@ -76,11 +82,8 @@ pub async fn refund(
     order::update(tx, stored).await?;
     let told = format!("refund of {} {currency} requested: {reason}", decimal(amount));
     order::note(tx, order_id, stored.order.state, author, &told).await?;
-    let facts = json!({
-        "order_id": order_id, "payment_id": stored.order.payment_id, "refund_id": id, "amount": amount,
-        "reason": reason,
-    });
-    tx.emit("souk.order.refund_requested", order_id, facts).await?;
+    let body = json!({"amount": amount, "reason": reason, "key": id});
+    step::add(tx, order_id, Kind::Refund, &id.to_string(), &body, Timestamp::now()).await?;
     Ok(id)
 }
 
@@ -108,6 +111,16 @@ pub async fn refunded(
         "refunded_at": Timestamp::now(),
     });
     tx.emit("souk.order.refunded", order_id, facts).await
+}
+
+/// Money could not go back: somebody must look.
+pub async fn refund_failed(tx: &Tx, id: OrderId, refund_id: &str, reason: &str) -> Result<()> {
+    let Some(mut stored) = order::look_up(tx, id).await? else { return Ok(()) };
+    let Some((asked, _)) = order::end_refund(tx, refund_id, "failed").await? else { return Ok(()) };
+    stored.refunding -= asked;
+    order::update(tx, &mut stored).await?;
+    let told = format!("refund failed: {reason}");
+    Ok(order::note(tx, id, stored.order.state, "payments", &told).await?)
 }
 
 /// Blanks what is personal. What was ordered stays, for the books.

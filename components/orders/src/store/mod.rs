@@ -2,4 +2,4 @@
 
 pub mod cart;
 pub mod order;
-pub mod saga;
+pub mod step;

@@ -122,7 +122,7 @@ pub async fn delete(tx: &Tx, id: OrderId) -> Result<(), DbError> {
     for sql in [
         "DELETE FROM refunds WHERE order_id = ?1",
         "DELETE FROM coupon_uses WHERE order_id = ?1",
-        "DELETE FROM sagas WHERE order_id = ?1",
+        "DELETE FROM steps WHERE order_id = ?1",
         "DELETE FROM order_history WHERE order_id = ?1",
         "DELETE FROM orders WHERE id = ?1",
     ] {
