@@ -2,7 +2,9 @@
 
 use http::Method;
 use matchit::Router;
-use souk_kit::permission::scope::{ACCOUNT, ORDERS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use souk_kit::permission::scope::{
+    ACCOUNT, ORDERS_WRITE, PAYMENTS_READ, PAYMENTS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -113,6 +115,15 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/orders/{id}/shipments/{shipment}/deliver", "orders", Scope(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/returns",            "orders",   Nothing),
     (Method::POST,   "/orders/{id}/returns/{return}/decide", "orders", Scope(ORDERS_WRITE)),
+
+    (Method::GET,    "/payments/intents",               "payments", Scope(PAYMENTS_READ)),
+    (Method::GET,    "/payments/intents/{id}",          "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/confirm",  "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/challenge", "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/capture",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
 ];
 
 /// Where the suite's own API begins.
@@ -256,6 +267,8 @@ mod tests {
             "/orders/{id}",
             "/orders/{id}/cancel",
             "/orders/{id}/returns",
+            "/payments/intents/{id}/confirm",
+            "/payments/intents/{id}/challenge",
         ];
         assert_eq!(paths, expected);
     }

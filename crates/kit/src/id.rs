@@ -158,6 +158,8 @@ ids! {
     AttemptId = "att";
     /// Money given back.
     RefundId = "rfd";
+    /// Money taken, in full or in part, after it was authorized.
+    CaptureId = "cap";
     /// An invoice.
     InvoiceId = "inv";
     /// A credit note.

@@ -50,7 +50,8 @@ pub enum Attempt {
 }
 
 impl Once {
-    pub(crate) fn with_body(mut self, body: &[u8]) -> Result<Self> {
+    /// Tells this request from others by `body`: what of the real one may leave a trace.
+    pub fn with_body(mut self, body: &[u8]) -> Result<Self> {
         if self.key.is_some() {
             self.fingerprint = fingerprint(body)?;
         }

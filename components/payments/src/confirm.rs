@@ -1,0 +1,204 @@
+//! The buyer pays: a method, and the challenge that may follow.
+
+use crate::card::Method;
+use crate::model::{AttemptState, Intent, State, Try};
+use crate::problem::PaymentsError;
+use crate::provider::{self, Proof};
+use crate::store::{self, Case};
+use crate::{rules, secret, settle};
+use axum::Json;
+use axum::response::Response;
+use garde::Validate;
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use souk_kit::id::{AttemptId, PaymentId};
+use souk_kit::problem::ProblemDocument;
+use souk_kit::{Attempt, Caller, Ctx, Once, PathId, Problem, Result, Submit, Timestamp, Tx, Valid};
+use utoipa::ToSchema;
+
+/// What to pay with.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"method": {"type": "card", "number": "4242424242424242", "expiry": "12/30", "cvc": "123"}}))]
+pub struct Confirmation {
+    /// The method.
+    #[garde(dive)]
+    method: Method,
+}
+
+/// The answer to a challenge.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"challenge_id": "att_06b8xk2m0q3v5t7w9y1z3b5d7f", "code": "123456"}))]
+pub struct ChallengeAnswer {
+    /// Which challenge, as the confirmation said.
+    #[garde(skip)]
+    challenge_id: AttemptId,
+    /// The code that the buyer was sent. One wrong code declines the method.
+    #[garde(length(chars, min = 1, max = 100))]
+    code: String,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PaymentOutcome {
+    /// The money is held.
+    Authorized,
+    /// The money is taken.
+    Captured,
+    /// The buyer must pass a challenge: send the code to `url`.
+    RequiresAction {
+        /// Where the answer goes.
+        url: String,
+        /// Which challenge it answers.
+        challenge_id: AttemptId,
+    },
+    /// The method was refused; another one may be tried.
+    Declined {
+        /// Why.
+        #[schema(example = "insufficient_funds")]
+        code: String,
+    },
+    /// The provider has not answered yet. Read the payment again in a while.
+    Processing,
+}
+
+impl PaymentOutcome {
+    fn of(intent: &Intent, attempt: &Try) -> Result<Self> {
+        Ok(match attempt.state {
+            AttemptState::Authorized => Self::Authorized,
+            AttemptState::Captured => Self::Captured,
+            AttemptState::RequiresAction => Self::RequiresAction {
+                url: format!("/api/v1/payments/intents/{}/challenge", intent.id),
+                challenge_id: attempt.id,
+            },
+            AttemptState::Declined => Self::Declined { code: attempt.code.clone().unwrap_or_default() },
+            AttemptState::Pending | AttemptState::Processing => Self::Processing,
+            // Somebody called it off meanwhile.
+            AttemptState::Voiding | AttemptState::Voided => {
+                return Err(PaymentsError::State(intent.state).into());
+            }
+        })
+    }
+}
+
+/// Pay with a card.
+///
+/// The card simulator knows these numbers, with any date to come and any three digits: 4242424242424242 succeeds;
+/// 4000000000000002 is declined (`card_declined`), 4000000000009995 too (`insufficient_funds`); 4000000000003220 asks for a
+/// code, which is 123456; 4000000000000119 gets no answer (`processing`), which comes by webhook; 4000000000005126 is
+/// answered twice; 4000000000000341 is answered a minute late.
+///
+/// A payment is made once, however often this is sent. After a decline another card may be tried, ten in all.
+#[utoipa::path(post, path = "/payments/intents/{id}/confirm", tag = "payments", request_body = Confirmation,
+    params(("id" = PaymentId, Path, description = "The payment"),
+        ("client-secret" = String, Header, description = "What orders gave the buyer"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Gives the same answer again to the same request")),
+    responses(
+        (status = 200, description = "What came of it", body = PaymentOutcome),
+        (status = 404, description = "`not-found`: no such payment, or another client secret", body = ProblemDocument),
+        (status = 409, description = "`payment-state`: it is paid, called off or under way", body = ProblemDocument),
+        (status = 422, description = "`invalid-request`, `unknown-test-card`", body = ProblemDocument)))]
+pub async fn confirm(
+    ctx: Ctx,
+    _: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId<PaymentId>,
+    once: Once,
+    Valid(Confirmation { method }): Valid<Confirmation>,
+) -> Result<Response> {
+    secret::must_be_in(&headers, id).await?;
+    let (provider, now) = (provider::for_cards(), Timestamp::now());
+    let card = method.card(now)?;
+    let brand = provider.accepts(&card)?;
+    let once = once.with_body(method.redacted().as_bytes())?;
+    let tx = match once.begin(&ctx).await? {
+        Attempt::Repeated(answer) => return Ok(answer),
+        Attempt::First(tx) => tx,
+    };
+    let Case { intent, alive } = store::find(&tx, id).await?;
+    if !rules::may_confirm(intent.state) {
+        return Err(PaymentsError::State(intent.state).into());
+    }
+    // A challenge that nobody answered. If its provider must be told, maintenance does.
+    if let Some(mut left) = alive {
+        settle::give_up(&tx, &intent, &mut left).await?;
+    }
+    let attempt = Try {
+        id: AttemptId::new(),
+        intent_id: id,
+        provider: provider.name().to_owned(),
+        brand: brand.to_owned(),
+        last4: card.last4().to_owned(),
+        amount: intent.amount,
+        state: AttemptState::Pending,
+        code: None,
+        ask_at: None,
+        created_at: now,
+    };
+    pay(&ctx, &once, tx, (intent, attempt), Proof::Card(&card)).await
+}
+
+/// Answer the challenge that a method asked for.
+#[utoipa::path(post, path = "/payments/intents/{id}/challenge", tag = "payments", request_body = ChallengeAnswer,
+    params(("id" = PaymentId, Path, description = "The payment"),
+        ("client-secret" = String, Header, description = "What orders gave the buyer"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Gives the same answer again to the same request")),
+    responses(
+        (status = 200, description = "What came of it", body = PaymentOutcome),
+        (status = 404, description = "`not-found`: no such challenge, or another client secret", body = ProblemDocument),
+        (status = 409, description = "`payment-state`: nothing waits for a challenge", body = ProblemDocument),
+        (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
+pub async fn challenge(
+    ctx: Ctx,
+    _: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId<PaymentId>,
+    Submit { body, once }: Submit<ChallengeAnswer>,
+) -> Result<Response> {
+    secret::must_be_in(&headers, id).await?;
+    let tx = match once.begin(&ctx).await? {
+        Attempt::Repeated(answer) => return Ok(answer),
+        Attempt::First(tx) => tx,
+    };
+    let Case { intent, alive } = store::find(&tx, id).await?;
+    if intent.state != State::RequiresAction {
+        return Err(PaymentsError::State(intent.state).into());
+    }
+    let asked = alive.filter(|attempt| attempt.id == body.challenge_id).ok_or_else(Problem::not_found)?;
+    pay(&ctx, &once, tx, (intent, asked), Proof::Challenge(&body.code)).await
+}
+
+/// Asks the provider for the money, and stores question and answer: together where that is safe, else one after the other.
+async fn pay(
+    ctx: &Ctx,
+    once: &Once,
+    tx: Tx,
+    (mut intent, mut attempt): (Intent, Try),
+    proof: Proof<'_>,
+) -> Result<Response> {
+    let (provider, charge) = (provider::of(&attempt.provider)?, settle::charge(&intent, &attempt));
+    if provider.answers_here(&charge) {
+        let answer = provider.authorize(ctx, &charge, proof).await;
+        let standing = settle::or_processing(answer, &attempt);
+        settle::attempt(&tx, &mut intent, &mut attempt, &standing).await?;
+        return once.commit(tx, Json(PaymentOutcome::of(&intent, &attempt)?)).await;
+    }
+    // The question is durable before it is asked, so that whatever happens now, maintenance asks how it went.
+    attempt.state = AttemptState::Pending;
+    attempt.ask_at = Some(Timestamp::now().after(rules::CALL_LASTS));
+    intent.state = State::Processing;
+    store::save_try(&tx, &attempt).await?;
+    store::save(&tx, &intent).await?;
+    tx.commit().await?;
+
+    let answer = match provider.create(ctx, &charge).await {
+        Ok(_) => provider.authorize(ctx, &charge, proof).await,
+        Err(unanswered) => Err(unanswered),
+    };
+    let standing = settle::or_processing(answer, &attempt);
+    let tx = ctx.begin().await?;
+    let (intent, attempt) = settle::latest(&tx, attempt.id, &standing).await?;
+    once.commit(tx, Json(PaymentOutcome::of(&intent, &attempt)?)).await
+}

@@ -1,0 +1,74 @@
+//! What must happen without anybody asking: questions that got no answer are asked again, and the simulator's webhooks sent.
+
+use crate::model::{AttemptState, Transfer, Try};
+use crate::provider::{self, Standing, simulator_books};
+use crate::{rules, settle, store, transfer, webhook};
+use souk_kit::{Ctx, Result, Timestamp};
+use std::time::Duration;
+
+/// The most questions of a kind that one round asks.
+const BATCH: u32 = 50;
+/// How long the id of a webhook is remembered: far longer than any provider repeats one.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// One round.
+pub async fn run(ctx: Ctx) -> Result<()> {
+    send_webhooks(&ctx).await?;
+    let until = Timestamp::now().after(rules::ASK_AGAIN);
+    let attempts = store::tries_to_ask(&ctx.conn().await?, until, BATCH).await?;
+    for attempt in attempts {
+        ask_about(&ctx, attempt).await?;
+    }
+    let transfers = store::transfers_to_ask(&ctx.conn().await?, until, BATCH).await?;
+    for transfer in transfers {
+        ask_for(&ctx, transfer).await?;
+    }
+    let oldest = Timestamp::now().before(REMEMBERED);
+    Ok(store::forget_webhooks(&ctx.conn().await?, oldest).await?)
+}
+
+/// Sends the simulator's webhooks, by the way that others come in.
+async fn send_webhooks(ctx: &Ctx) -> Result<()> {
+    for sent in simulator_books::due(ctx).await? {
+        match webhook::take_in(ctx, provider::for_cards(), &sent.headers, sent.body.as_bytes()).await {
+            Ok(()) => simulator_books::taken(ctx, sent.id).await?,
+            Err(problem) if problem.spec().status >= 500 => return Err(problem),
+            Err(_) => {} // Refused for now, and sent again later.
+        }
+    }
+    Ok(())
+}
+
+/// Asks how a charge stands, by its key. What was never carried out is barred first, so that it cannot be any more.
+async fn ask_about(ctx: &Ctx, attempt: Try) -> Result<()> {
+    let provider = provider::of(&attempt.provider)?;
+    let intent = store::find(&ctx.conn().await?, attempt.intent_id).await?.intent;
+    let charge = settle::charge(&intent, &attempt);
+    let mut answer = match attempt.state {
+        AttemptState::Voiding => provider.cancel(ctx, &charge).await,
+        _ => provider.create(ctx, &charge).await,
+    };
+    if matches!(answer, Ok(Standing::Created)) {
+        answer = provider.cancel(ctx, &charge).await;
+    }
+    let standing = settle::or_processing(answer, &attempt);
+    let tx = ctx.begin().await?;
+    settle::latest(&tx, attempt.id, &standing).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Asks again to move a part of a charge, by its key.
+async fn ask_for(ctx: &Ctx, transfer: Transfer) -> Result<()> {
+    let (intent, attempt) = {
+        let conn = ctx.conn().await?;
+        let intent = store::find(&conn, transfer.intent_id).await?.intent;
+        (intent, store::authorized_try(&conn, transfer.intent_id).await?)
+    };
+    let charge = settle::charge(&intent, &attempt);
+    let answer = transfer::ask(ctx, &attempt.provider, &charge, &intent, &transfer).await;
+    let tx = ctx.begin().await?;
+    let mut intent = store::find(&tx, transfer.intent_id).await?.intent;
+    let mut transfer = store::find_transfer(&tx, &transfer.id).await?;
+    transfer::take_in(&tx, &mut intent, &mut transfer, answer).await?;
+    Ok(tx.commit().await?)
+}

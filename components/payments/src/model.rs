@@ -1,0 +1,168 @@
+//! What is stored: intents, attempts, transfers, and the states that they go through.
+
+use serde::{Deserialize, Serialize};
+use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
+use souk_kit::{Currency, Money, Timestamp};
+use utoipa::ToSchema;
+
+/// An enum whose variants stand in JSON and in the database by the same names.
+macro_rules! names {
+    ($(#[$doc:meta])+ $name:ident { $($(#[$about:meta])+ $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$about])+ $variant,)+ }
+
+        impl $name {
+            /// Its name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err(()) }
+            }
+        }
+    };
+}
+
+names! {
+    /// Where a payment stands.
+    State {
+        /// Nobody has tried yet, or the last method was declined: another one may be tried.
+        RequiresMethod = "requires_method",
+        /// The buyer must pass a challenge.
+        RequiresAction = "requires_action",
+        /// A provider has not answered yet.
+        Processing = "processing",
+        /// The money is held.
+        Authorized = "authorized",
+        /// Some of the money is taken.
+        PartiallyCaptured = "partially_captured",
+        /// All of the money is taken.
+        Captured = "captured",
+        /// Some of what was taken is given back.
+        PartiallyRefunded = "partially_refunded",
+        /// All that was taken is given back.
+        Refunded = "refunded",
+        /// Called off before anything was taken.
+        Cancelled = "cancelled",
+        /// Too many methods were declined.
+        Failed = "failed",
+    }
+}
+
+names! {
+    /// Where a try stands.
+    AttemptState {
+        /// The provider is being asked.
+        Pending = "pending",
+        /// The buyer must pass a challenge.
+        RequiresAction = "requires_action",
+        /// The provider has not answered yet.
+        Processing = "processing",
+        /// The money is held.
+        Authorized = "authorized",
+        /// The money is taken, or parts of it.
+        Captured = "captured",
+        /// The method was refused.
+        Declined = "declined",
+        /// It was given up; the provider is being told.
+        Voiding = "voiding",
+        /// It was given up, and costs nothing.
+        Voided = "voided",
+    }
+}
+
+names! {
+    /// When the money is taken.
+    Capture {
+        /// With the authorization.
+        Automatic = "automatic",
+        /// When the shop says so.
+        Manual = "manual",
+    }
+}
+
+names! {
+    /// Which way a transfer goes.
+    Kind {
+        /// Money is taken.
+        Capture = "capture",
+        /// Money is given back.
+        Refund = "refund",
+    }
+}
+
+names! {
+    /// Where a transfer stands.
+    TransferState {
+        /// The provider has not answered yet.
+        Pending = "pending",
+        /// Done.
+        Succeeded = "succeeded",
+        /// The provider refused it; nothing moved.
+        Failed = "failed",
+    }
+}
+
+/// What an order wants paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    pub id: PaymentId,
+    pub order_id: OrderId,
+    pub user_id: Option<UserId>,
+    pub currency: Currency,
+    pub amount: i64,
+    pub capture: Capture,
+    pub return_url: Option<String>,
+    pub state: State,
+    pub authorized: i64,
+    pub capturing: i64,
+    pub captured: i64,
+    pub refunding: i64,
+    pub refunded: i64,
+    pub declines: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl Intent {
+    /// An amount in its currency.
+    pub const fn money(&self, amount: i64) -> Money {
+        Money::new(amount, self.currency)
+    }
+}
+
+/// A try to pay an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Try {
+    pub id: AttemptId,
+    pub intent_id: PaymentId,
+    pub provider: String,
+    pub brand: String,
+    pub last4: String,
+    pub amount: i64,
+    pub state: AttemptState,
+    pub code: Option<String>,
+    pub ask_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// Money taken or given back after it was authorized.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    pub id: String,
+    pub intent_id: PaymentId,
+    pub kind: Kind,
+    pub key: String,
+    pub amount: i64,
+    pub reason: Option<String>,
+    pub state: TransferState,
+    pub ask_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}

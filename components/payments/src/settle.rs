@@ -1,0 +1,87 @@
+//! Taking in what a provider says, from whichever side it comes: its answer, its webhook, or when it is asked again.
+
+use crate::event;
+use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, TransferState, Try};
+use crate::provider::{Charge, Part, Settled, Standing, Unanswered};
+use crate::rules::{self, News};
+use crate::store;
+use serde_json::json;
+use souk_kit::id::AttemptId;
+use souk_kit::{Level, Result, Timestamp, Tx, log};
+
+/// A try as its provider knows it.
+pub fn charge(intent: &Intent, attempt: &Try) -> Charge {
+    Charge {
+        key: attempt.id,
+        amount: intent.money(attempt.amount),
+        capture: intent.capture == Capture::Automatic,
+        last4: attempt.last4.clone(),
+    }
+}
+
+/// A transfer as its provider knows it.
+pub fn part(intent: &Intent, transfer: &Transfer) -> Part {
+    Part { key: transfer.id.clone(), amount: intent.money(transfer.amount) }
+}
+
+/// What is known when no answer came: that somebody is working on it, perhaps.
+pub fn or_processing(answer: Result<Standing, Unanswered>, attempt: &Try) -> Standing {
+    answer.unwrap_or_else(|unanswered| {
+        let fields = json!({"attempt.id": attempt.id, "provider": attempt.provider, "cause": unanswered.0});
+        log(Level::Warn, "a provider did not answer; it will be asked again", fields);
+        Standing::Processing
+    })
+}
+
+/// Stores what a provider says of a try, with all that follows from it. Says nothing new, changes nothing.
+pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, standing: &Standing) -> Result<()> {
+    let news = rules::apply(intent, attempt, standing, Timestamp::now());
+    if news == News::Old {
+        return Ok(());
+    }
+    store::save_try(tx, attempt).await?;
+    store::save(tx, intent).await?;
+    match news {
+        News::Told(kind) => event::emit(tx, kind, intent, None).await,
+        News::Old | News::Quiet => Ok(()),
+    }
+}
+
+/// The same for a try that may have gone on since it was read.
+pub async fn latest(tx: &Tx, id: AttemptId, standing: &Standing) -> Result<(Intent, Try)> {
+    let mut tried = store::find_try(tx, id).await?;
+    let mut intent = store::find(tx, tried.intent_id).await?.intent;
+    attempt(tx, &mut intent, &mut tried, standing).await?;
+    Ok((intent, tried))
+}
+
+/// Stores what a provider says of a transfer, with all that follows from it.
+pub async fn transfer(tx: &Tx, intent: &mut Intent, transfer: &mut Transfer, settled: Settled) -> Result<()> {
+    if transfer.state != TransferState::Pending {
+        return Ok(());
+    }
+    transfer.state = match settled {
+        Settled::Done => TransferState::Succeeded,
+        Settled::Refused => TransferState::Failed,
+    };
+    transfer.ask_at = None;
+    let kind = rules::book(intent, transfer.kind, transfer.amount, transfer.state);
+    store::save_transfer(tx, transfer).await?;
+    store::save(tx, intent).await?;
+    match kind {
+        Some(kind) => {
+            let refund = (transfer.kind == Kind::Refund).then_some(&*transfer);
+            event::emit(tx, kind, intent, refund).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Gives a living try up: nothing may come of it any more. Whether its provider must be told.
+pub async fn give_up(tx: &Tx, intent: &Intent, attempt: &mut Try) -> Result<bool> {
+    let answers_here = crate::provider::of(&attempt.provider)?.answers_here(&charge(intent, attempt));
+    attempt.state = if answers_here { AttemptState::Voided } else { AttemptState::Voiding };
+    attempt.ask_at = (!answers_here).then(|| Timestamp::now().after(rules::CALL_LASTS));
+    store::save_try(tx, attempt).await?;
+    Ok(!answers_here)
+}

@@ -1,0 +1,100 @@
+-- What orders want paid, what was tried, and what became of it. Amounts are in minor units of the intent's currency.
+
+CREATE TABLE intents (
+  id TEXT PRIMARY KEY,
+  order_id TEXT NOT NULL UNIQUE,
+  user_id TEXT,
+  currency TEXT NOT NULL CHECK (length(currency) = 3),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  capture TEXT NOT NULL CHECK (capture IN ('automatic', 'manual')),
+  return_url TEXT,
+  state TEXT NOT NULL CHECK (state IN ('requires_method', 'requires_action', 'processing', 'authorized',
+    'partially_captured', 'captured', 'partially_refunded', 'refunded', 'cancelled', 'failed')),
+  authorized INTEGER NOT NULL DEFAULT 0,
+  -- `capturing` and `refunding` are what a provider was asked for and has not answered yet.
+  capturing INTEGER NOT NULL DEFAULT 0 CHECK (capturing >= 0),
+  captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
+  refunding INTEGER NOT NULL DEFAULT 0 CHECK (refunding >= 0),
+  refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded >= 0),
+  -- Methods that were declined.
+  declines INTEGER NOT NULL DEFAULT 0 CHECK (declines >= 0),
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  CONSTRAINT all_is_authorized_or_nothing CHECK (authorized IN (0, amount)),
+  CONSTRAINT never_more_than_authorized CHECK (captured + capturing <= authorized),
+  CONSTRAINT never_more_than_captured CHECK (refunded + refunding <= captured)
+) STRICT;
+
+CREATE INDEX intents_by_user ON intents (user_id, id) WHERE user_id IS NOT NULL;
+CREATE INDEX intents_by_state ON intents (state, id);
+
+-- Tries to pay. Its id is the key by which the provider knows the charge, so that asking again charges nobody twice.
+CREATE TABLE attempts (
+  id TEXT PRIMARY KEY,
+  intent_id TEXT NOT NULL REFERENCES intents (id),
+  provider TEXT NOT NULL,
+  brand TEXT NOT NULL,
+  last4 TEXT NOT NULL CHECK (length(last4) = 4),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  state TEXT NOT NULL CHECK (state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured',
+    'declined', 'voiding', 'voided')),
+  -- Why it was declined.
+  code TEXT,
+  -- When the provider is asked (again) how it stands; NULL when there is nothing to ask.
+  ask_at INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX attempts_by_intent ON attempts (intent_id);
+CREATE INDEX attempts_to_ask ON attempts (ask_at) WHERE ask_at IS NOT NULL;
+-- Whatever races: an intent has at most one try that may cost money.
+CREATE UNIQUE INDEX attempts_alive ON attempts (intent_id)
+  WHERE state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured');
+
+-- Parts of a payment that are taken or given back after it was authorized. The id is the provider's key.
+CREATE TABLE transfers (
+  id TEXT PRIMARY KEY,
+  intent_id TEXT NOT NULL REFERENCES intents (id),
+  kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund')),
+  -- What the caller makes it repeatable by.
+  key TEXT NOT NULL,
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  reason TEXT,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed')),
+  ask_at INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (intent_id, kind, key)
+) STRICT;
+
+CREATE INDEX transfers_to_ask ON transfers (ask_at) WHERE ask_at IS NOT NULL;
+
+-- What providers have told, so that a repetition changes nothing.
+CREATE TABLE webhook_events (
+  provider TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  PRIMARY KEY (provider, event_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_events_by_age ON webhook_events (received_at);
+
+-- The card simulator's own books: charges whose answer is lost, late or repeated, as a bank would keep them.
+CREATE TABLE simulator_charges (
+  key TEXT PRIMARY KEY,
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  currency TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('created', 'authorized', 'captured', 'cancelled')),
+  -- Until then it says that it is working on it.
+  known_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Webhooks that the simulator is about to send.
+CREATE TABLE simulator_webhooks (
+  id INTEGER PRIMARY KEY,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  due_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX simulator_webhooks_due ON simulator_webhooks (due_at);
