@@ -143,9 +143,13 @@ impl Operation {
 /// Every operation, in the order of the table.
 pub static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| TABLE.iter().map(Operation::of).collect());
 
+/// Services that nobody reaches from outside, and that belong to the suite all the same.
+const WITHIN: &[&str] = &["rules"];
+
 /// The services behind the gateway.
 pub fn services() -> Vec<&'static str> {
     let mut services: Vec<_> = TABLE.iter().map(|(_, _, service, _)| *service).collect();
+    services.extend(WITHIN);
     services.sort_unstable();
     services.dedup();
     services
