@@ -2,7 +2,9 @@
 
 use http::Method;
 use matchit::Router;
-use souk_kit::permission::scope::{ACCOUNT, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use souk_kit::permission::scope::{
+    ACCOUNT, INVENTORY_READ, INVENTORY_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -89,6 +91,17 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/categories",                     "products", Scope(PRODUCTS_WRITE)),
     (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+
+    (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/locations",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::PATCH,  "/inventory/locations/{id}",       "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/availability",         "inventory", Nothing),
+    (Method::GET,    "/inventory/stock",                "inventory", Scope(INVENTORY_READ)),
+    (Method::PUT,    "/inventory/stock/{variant}",      "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/movements",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/movements",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::POST,   "/inventory/counts",               "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/reservations/{order_id}", "inventory", Scope(INVENTORY_READ)),
 ];
 
 /// Where the suite's own API begins.
