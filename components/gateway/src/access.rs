@@ -124,6 +124,17 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
+
+    (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/locations",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::PATCH,  "/inventory/locations/{id}",       "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/availability",         "inventory", Nothing),
+    (Method::GET,    "/inventory/stock",                "inventory", Scope(INVENTORY_READ)),
+    (Method::PUT,    "/inventory/stock/{variant}",      "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/movements",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/movements",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::POST,   "/inventory/counts",               "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/reservations/{order_id}", "inventory", Scope(INVENTORY_READ)),
 ];
 
 /// Where the suite's own API begins.
