@@ -12,6 +12,7 @@ mod faults;
 mod gateway;
 mod guessing;
 mod keys;
+mod orders;
 mod passwords;
 mod products;
 mod races;
