@@ -1,5 +1,6 @@
 //! What must hold when a test is over, whatever happened in it.
 
+use crate::project::components_of;
 use crate::suite::{Own, Runner};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -64,10 +65,11 @@ pub(crate) async fn tick(own: &Own, url: &str) -> Check {
 /// Ticks until the outboxes are empty.
 pub(crate) async fn every_event_is_delivered(own: &Own, url: &str) -> Check {
     let started = Instant::now();
+    let running = components_of(&own.manifest);
     loop {
         tick(own, url).await?;
         let waiting: Vec<String> =
-            databases(own.state.path()).iter().flat_map(|file| undelivered(file)).collect();
+            databases(own.state.path()).iter().flat_map(|file| undelivered(file, &running)).collect();
         if waiting.is_empty() {
             return Ok(());
         }
@@ -81,15 +83,17 @@ pub(crate) async fn every_event_is_delivered(own: &Own, url: &str) -> Check {
     }
 }
 
-fn undelivered(file: &Path) -> Vec<String> {
+/// The events that wait for somebody who runs. Those for a service that is not there wait until it is.
+fn undelivered(file: &Path, running: &[String]) -> Vec<String> {
     let read = || -> rusqlite::Result<Vec<String>> {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut statement = connection.prepare("SELECT event, subscriber, last_error FROM outbox")?;
         let row = |row: &rusqlite::Row<'_>| {
             let (event, to): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok(format!("{event} to {to} ({:?})", row.get::<_, Option<String>>(2)?))
+            let said = format!("{event} to {to} ({:?})", row.get::<_, Option<String>>(2)?);
+            Ok(running.contains(&to).then_some(said))
         };
-        statement.query_map([], row)?.collect()
+        statement.query_map([], row)?.filter_map(Result::transpose).collect()
     };
     // A service that nobody has asked anything has no tables yet.
     read().unwrap_or_default()

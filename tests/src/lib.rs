@@ -24,6 +24,7 @@ mod catalogue;
 pub mod contract;
 mod ending;
 pub mod orders;
+pub mod payments;
 mod person;
 pub mod process;
 mod project;

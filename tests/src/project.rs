@@ -22,6 +22,13 @@ pub fn components() -> Vec<(String, PathBuf)> {
     declared.iter().map(|(id, component)| (id.clone(), source(component))).collect()
 }
 
+/// The names of the components that a manifest declares.
+pub(crate) fn components_of(manifest: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(manifest).expect("the manifest can be read");
+    let manifest: toml::Table = text.parse().expect("the manifest is TOML");
+    manifest["component"].as_table().into_iter().flatten().map(|(id, _)| id.clone()).collect()
+}
+
 /// Fails with what to do when a component has not been built.
 pub(crate) fn must_be_built() {
     for (id, file) in components() {

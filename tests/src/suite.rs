@@ -66,11 +66,21 @@ pub struct Keys {
     /// Bearer token that may create the first administrator.
     pub bootstrap: String,
     auth_encryption: String,
+    payments: String,
+    /// Signs the webhooks of the card simulator.
+    pub card_simulator: String,
 }
 
 impl Keys {
     fn new() -> Self {
-        Self { identity: secret(), maintenance: secret(), bootstrap: secret(), auth_encryption: secret() }
+        Self {
+            identity: secret(),
+            maintenance: secret(),
+            bootstrap: secret(),
+            auth_encryption: secret(),
+            payments: secret(),
+            card_simulator: secret(),
+        }
     }
 
     fn variables(&self) -> BTreeMap<String, String> {
@@ -79,6 +89,8 @@ impl Keys {
             ("maintenance_key", &self.maintenance),
             ("bootstrap_key", &self.bootstrap),
             ("auth_encryption_key", &self.auth_encryption),
+            ("payments_key", &self.payments),
+            ("card_simulator_key", &self.card_simulator),
         ];
         named.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
     }
@@ -104,7 +116,7 @@ pub(crate) struct Own {
     pub(crate) state: TempDir,
     pub(crate) keys: Keys,
     variables: BTreeMap<String, String>,
-    manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
     program: Option<PathBuf>,
 }
 
@@ -137,10 +149,15 @@ impl Suite {
 
     /// A suite in a process of its own, run by the `souk-host` that is `program`.
     pub async fn in_a_process(program: &str) -> Option<Self> {
+        Self::in_a_process_from(program, &manifest()).await
+    }
+
+    /// The same from another manifest.
+    pub async fn in_a_process_from(program: &str, manifest: &Path) -> Option<Self> {
         if is_shared() {
             return None;
         }
-        Some(Self::begin(Some(program.into()), &[], manifest()).await)
+        Some(Self::begin(Some(program.into()), &[], manifest.to_owned()).await)
     }
 
     async fn begin(program: Option<PathBuf>, variables: &[(&str, &str)], manifest: PathBuf) -> Self {
@@ -307,7 +324,9 @@ impl Own {
     async fn run(&mut self) -> String {
         assert!(self.runner.is_none(), "the suite is running already");
         let runner = match &self.program {
-            Some(program) => Runner::Process(Process::start(program, self.state.path(), &self.variables)),
+            Some(program) => {
+                Runner::Process(Process::start(program, &self.manifest, self.state.path(), &self.variables))
+            }
             None => Runner::Here(self.host().await),
         };
         let url = match &runner {

@@ -39,7 +39,7 @@ pub struct IntentRequest {
     capture: Capture,
     /// Where the buyer goes on afterwards.
     #[serde(default)]
-    #[garde(inner(length(max = 2000), url))]
+    #[garde(inner(length(max = 2000), url, custom(is_web_address)))]
     return_url: Option<String>,
 }
 
@@ -49,6 +49,12 @@ pub struct IntentRequest {
 pub struct PayingCustomer {
     /// Their account; none for a guest.
     user_id: Option<UserId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
+fn is_web_address(url: &str, (): &()) -> garde::Result {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    if is_web { Ok(()) } else { Err(garde::Error::new("must begin with http:// or https://")) }
 }
 
 const fn automatic() -> Capture {

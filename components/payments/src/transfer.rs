@@ -15,7 +15,7 @@ use souk_kit::permission::scope::PAYMENTS_WRITE;
 use souk_kit::problem::{ProblemDocument, kinds};
 use souk_kit::{
     Attempt, Caller, Ctx, FieldError, Level, Money, PathId, Problem, Result, Subject, Submit, Timestamp, Tx,
-    Valid, log,
+    Valid, log, text,
 };
 use utoipa::ToSchema;
 
@@ -38,10 +38,10 @@ pub struct RefundRequest {
     #[garde(custom(is_amount))]
     amount: Money,
     /// Why.
-    #[garde(length(chars, min = 1, max = 500))]
+    #[garde(length(chars, min = 1, max = 500), custom(is_line))]
     reason: String,
     /// What tells this refund from the payment's others: the same key gives the same refund, for ever.
-    #[garde(length(chars, min = 1, max = 100))]
+    #[garde(length(chars, min = 1, max = 100), custom(is_line))]
     key: String,
 }
 
@@ -52,6 +52,12 @@ pub fn is_amount(money: &Money, (): &()) -> garde::Result {
     } else {
         Err(garde::Error::new("must be more than nothing, in minor units"))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
+fn is_line(line: &str, (): &()) -> garde::Result {
+    let fits = text::is_visible(line) && !line.chars().any(text::is_control);
+    if fits { Ok(()) } else { Err(garde::Error::new("must be visible text without control characters")) }
 }
 
 /// Refuses everybody but orders, and those who may move everybody's money.
