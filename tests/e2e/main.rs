@@ -16,6 +16,7 @@ mod passwords;
 mod products;
 mod races;
 mod refresh;
+mod rules;
 mod schema;
 mod security;
 mod strangers;

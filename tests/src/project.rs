@@ -22,6 +22,11 @@ pub fn components() -> Vec<(String, PathBuf)> {
     declared.iter().map(|(id, component)| (id.clone(), source(component))).collect()
 }
 
+/// Where a component is that only tests use.
+pub(crate) fn component(name: &str) -> PathBuf {
+    root().join("target/wasm32-wasip2/component").join(name).with_extension("wasm")
+}
+
 /// Fails with what to do when a component has not been built.
 pub(crate) fn must_be_built() {
     for (id, file) in components() {
