@@ -21,6 +21,7 @@ mod payments_webhooks;
 mod products;
 mod races;
 mod refresh;
+mod rules;
 mod schema;
 mod security;
 mod strangers;

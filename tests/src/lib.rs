@@ -30,6 +30,7 @@ pub mod process;
 mod project;
 mod raw;
 mod request;
+pub mod rules;
 pub mod standin;
 mod suite;
 pub mod token;
