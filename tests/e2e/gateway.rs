@@ -259,7 +259,7 @@ async fn the_suite_is_ready_when_every_service_is() {
     assert_eq!(ready.json()["status"], "ready");
     let services: BTreeSet<_> =
         ready.json()["services"].as_object().expect("services").keys().cloned().collect();
-    assert_eq!(services, ["auth", "products", "users"].map(str::to_owned).into());
+    assert_eq!(services, ["auth", "billing", "customers", "products", "users"].map(str::to_owned).into());
     shop.faults().unreachable("products", Until::Cleared);
     let unready = stranger.get("/ready").await.is_refused(503, "unavailable");
     assert!(unready.answer().text("/detail").contains("products"), "{}", unready.answer());

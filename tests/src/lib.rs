@@ -20,9 +20,12 @@
 
 mod accounts;
 mod answer;
+pub mod billing;
 mod catalogue;
 pub mod contract;
+pub mod customers;
 mod ending;
+pub mod opened;
 mod person;
 pub mod process;
 mod project;

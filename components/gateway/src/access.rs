@@ -2,7 +2,9 @@
 
 use http::Method;
 use matchit::Router;
-use souk_kit::permission::scope::{ACCOUNT, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE};
+use souk_kit::permission::scope::{
+    ACCOUNT, BILLING_READ, CUSTOMERS_READ, CUSTOMERS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -88,6 +90,24 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/categories",                     "products", Scope(PRODUCTS_WRITE)),
     (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
+
+    (Method::POST,   "/customers",                           "customers", Scope(CUSTOMERS_WRITE)),
+    (Method::GET,    "/customers",                           "customers", Scope(CUSTOMERS_READ)),
+    (Method::GET,    "/customers/{id}",                      "customers", Token),
+    (Method::PATCH,  "/customers/{id}",                      "customers", Token),
+    (Method::DELETE, "/customers/{id}",                      "customers", Token),
+    (Method::GET,    "/customers/{id}/export",               "customers", Token),
+    (Method::POST,   "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Token),
+
+    (Method::GET,    "/invoices",                            "billing",   Token),
+    (Method::GET,    "/invoices/{id}",                       "billing",   Token),
+    (Method::GET,    "/credit-notes/{id}",                   "billing",   Token),
+    (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
+    (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
 ];
 
 /// Where the suite's own API begins.
