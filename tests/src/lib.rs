@@ -20,9 +20,12 @@
 
 mod accounts;
 mod answer;
+pub mod billing;
 mod catalogue;
 pub mod contract;
+pub mod customers;
 mod ending;
+pub mod opened;
 pub mod orders;
 pub mod payments;
 mod person;

@@ -136,6 +136,24 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/inventory/movements",            "inventory", Scope(INVENTORY_WRITE)),
     (Method::POST,   "/inventory/counts",               "inventory", Scope(INVENTORY_WRITE)),
     (Method::GET,    "/inventory/reservations/{order_id}", "inventory", Scope(INVENTORY_READ)),
+
+    (Method::POST,   "/customers",                           "customers", Scope(CUSTOMERS_WRITE)),
+    (Method::GET,    "/customers",                           "customers", Scope(CUSTOMERS_READ)),
+    (Method::GET,    "/customers/{id}",                      "customers", Token),
+    (Method::PATCH,  "/customers/{id}",                      "customers", Token),
+    (Method::DELETE, "/customers/{id}",                      "customers", Token),
+    (Method::GET,    "/customers/{id}/export",               "customers", Token),
+    (Method::POST,   "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Token),
+
+    (Method::GET,    "/invoices",                            "billing",   Token),
+    (Method::GET,    "/invoices/{id}",                       "billing",   Token),
+    (Method::GET,    "/credit-notes/{id}",                   "billing",   Token),
+    (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
+    (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
 ];
 
 /// Where the suite's own API begins.

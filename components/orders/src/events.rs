@@ -27,6 +27,8 @@ pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()
 struct PaymentNews {
     order_id: OrderId,
     captured: Money,
+    #[serde(default)]
+    refund_id: Option<String>,
     /// What we, or a merchant, call the refund.
     #[serde(default)]
     refund_key: Option<String>,
@@ -67,11 +69,14 @@ async fn failed(tx: &Tx, news: &PaymentNews) -> Result<()> {
 
 /// Money has gone back.
 async fn refunded(tx: &Tx, news: &PaymentNews) -> Result<()> {
-    let (Some(id), Some(amount)) = (news.refund_key.as_deref(), news.refund_amount) else { return Ok(()) };
+    let (Some(id), Some(key)) = (news.refund_id.as_deref(), news.refund_key.as_deref()) else {
+        return Ok(());
+    };
+    let Some(amount) = news.refund_amount else { return Ok(()) };
     let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
-    if let Some((asked, reason)) = order::end_refund(tx, id, "done").await? {
+    if let Some((asked, reason)) = order::end_refund(tx, key, "done").await? {
         stored.refunding -= asked;
-        return life::refunded(tx, &mut stored, id, asked, &reason).await;
+        return life::refunded(tx, &mut stored, key, asked, &reason).await;
     }
     // One that a merchant began in payments.
     if order::adopt_refund(tx, id, news.order_id, amount.amount).await? {

@@ -5,13 +5,14 @@
 //! post needs one. Whether somebody lives there is not known.
 
 pub mod country;
+pub mod line;
 mod postal;
 mod region;
 
 use garde::Validate;
-use serde::{Deserialize, Deserializer, Serialize};
+use line::{capitals, capitals_or_none, plain, telephone, tidy, tidy_or_none};
+use serde::{Deserialize, Serialize};
 use souk_kit::Language;
-use souk_kit::text::{is_control, is_visible};
 use utoipa::ToSchema;
 
 /// A postal address.
@@ -77,41 +78,6 @@ impl Address {
             .flatten()
             .map(str::to_owned)
             .collect()
-    }
-}
-
-fn tidy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    String::deserialize(deserializer).map(|text| text.trim().to_owned())
-}
-
-fn capitals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    tidy(deserializer).map(|text| text.to_ascii_uppercase())
-}
-
-/// Forms send what was left empty as an empty text.
-fn tidy_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
-}
-
-fn capitals_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(tidy_or_none(deserializer)?.map(|text| text.to_ascii_uppercase()))
-}
-
-/// Refuses text that would not show as it is.
-fn plain(text: &str, (): &()) -> garde::Result {
-    match is_visible(text) && !text.chars().any(is_control) {
-        true => Ok(()),
-        false => Err(garde::Error::new("must be visible text on one line")),
-    }
-}
-
-fn telephone(text: &str, (): &()) -> garde::Result {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let known = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-. ()/".contains(&byte));
-    match known && (4..=20).contains(&digits) {
-        true => Ok(()),
-        false => Err(garde::Error::new("must be a telephone number")),
     }
 }
 

@@ -32,6 +32,7 @@ pub mod time;
 mod unique;
 pub mod valid;
 pub mod wire;
+pub mod words;
 
 pub use caller::{Caller, Subject};
 pub use client::Call;
