@@ -117,7 +117,7 @@ pub struct Payment {
     /// How far it is paid.
     pub status: Status,
     /// The payment.
-    pub payment_id: PaymentId,
+    pub payment_id: Option<PaymentId>,
     /// When it was paid.
     pub paid_at: Timestamp,
     /// How much.

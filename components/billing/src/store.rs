@@ -143,7 +143,7 @@ fn invoice_row(row: Row<'_>) -> Result<Invoice, DbError> {
     let money = |amount| Money::new(amount, issued.currency);
     let payment = Payment {
         status: Status::of(paid, refunded),
-        payment_id: row.parse("payment_id")?,
+        payment_id: row.get::<Option<&str>>("payment_id")?.map(|_| row.parse("payment_id")).transpose()?,
         paid_at: row.get("paid_at")?,
         paid: money(paid),
         refunded: money(refunded),
