@@ -23,6 +23,7 @@ mod answer;
 mod catalogue;
 pub mod contract;
 mod ending;
+pub mod inventory;
 mod person;
 pub mod process;
 mod project;

@@ -13,12 +13,17 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(program: &Path, state: &Path, variables: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn start(
+        program: &Path,
+        manifest: &Path,
+        state: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
         let root = crate::project::root();
         let mut child = Command::new(program)
             .args(["--quiet", "--listen", "127.0.0.1:0"])
             .arg("--from")
-            .arg(crate::project::manifest())
+            .arg(manifest)
             .arg("--runtime-config-file")
             .arg(root.join("runtime-config.toml"))
             .arg("--state-dir")

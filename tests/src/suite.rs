@@ -137,10 +137,15 @@ impl Suite {
 
     /// A suite in a process of its own, run by the `souk-host` that is `program`.
     pub async fn in_a_process(program: &str) -> Option<Self> {
+        Self::in_a_process_from(program, &manifest()).await
+    }
+
+    /// The same from another manifest.
+    pub async fn in_a_process_from(program: &str, manifest: &Path) -> Option<Self> {
         if is_shared() {
             return None;
         }
-        Some(Self::begin(Some(program.into()), &[], manifest()).await)
+        Some(Self::begin(Some(program.into()), &[], manifest.to_owned()).await)
     }
 
     async fn begin(program: Option<PathBuf>, variables: &[(&str, &str)], manifest: PathBuf) -> Self {
@@ -307,7 +312,9 @@ impl Own {
     async fn run(&mut self) -> String {
         assert!(self.runner.is_none(), "the suite is running already");
         let runner = match &self.program {
-            Some(program) => Runner::Process(Process::start(program, self.state.path(), &self.variables)),
+            Some(program) => {
+                Runner::Process(Process::start(program, &self.manifest, self.state.path(), &self.variables))
+            }
             None => Runner::Here(self.host().await),
         };
         let url = match &runner {
