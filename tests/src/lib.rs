@@ -25,6 +25,7 @@ mod catalogue;
 pub mod contract;
 pub mod customers;
 mod ending;
+pub mod inventory;
 pub mod opened;
 pub mod orders;
 pub mod payments;

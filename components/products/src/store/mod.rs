@@ -60,7 +60,9 @@ pub async fn variants(conn: &Conn, ids: &[VariantId], unpublished: bool) -> Resu
                SELECT json_object('variant_id', v.id, 'product_id', p.id, 'slug', p.slug, 'sku', v.sku,
                         'title', d.document -> 'title', 'options', its.value -> 'options',
                         'price', its.value -> 'price', 'weight_g', its.value -> 'weight_g',
-                        'categories', d.document -> 'categories', 'available', its.value -> 'available') AS one
+                        'categories', d.document -> 'categories', 'available',
+                        json(iif(its.value ->> 'available' AND coalesce(its.value ->> 'in_stock', 1), 'true', 'false'))
+                      ) AS one
                  FROM json_each(?1) wanted
                  CROSS JOIN variant v ON v.id = wanted.value
                  CROSS JOIN product p ON p.number = v.product AND (p.status = 'active' OR ?2)
@@ -93,6 +95,31 @@ pub async fn find(conn: &Conn, key: &str) -> Result<Option<Stored>, DbError> {
         |row| stored(&row),
     )
     .await
+}
+
+/// The product that has this variant, to be changed.
+pub async fn product_of(conn: &Conn, variant: VariantId) -> Result<Option<Stored>, DbError> {
+    conn.one(
+        "SELECT p.number, p.version, p.deleted_at IS NOT NULL AS deleted, d.document
+           FROM variant v JOIN product p ON p.number = v.product JOIN product_document d ON d.product = p.number
+          WHERE v.id = ?1",
+        params![variant],
+        |row| stored(&row),
+    )
+    .await
+}
+
+/// Notes how new the news of a variant's stock is; whether it is newer than all before.
+pub async fn is_newest(conn: &Conn, variant: VariantId, version: i64) -> Result<bool, DbError> {
+    let newest = conn
+        .one(
+            "INSERT INTO variant_stock (variant_id, told) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET told = excluded.told WHERE excluded.told > told RETURNING 1 AS newest",
+            params![variant, version],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(newest.is_some())
 }
 
 /// The products that have these slugs, deleted ones too.
