@@ -6,6 +6,7 @@ mod auth_alone;
 mod bad_input;
 mod billing;
 mod catalogue;
+mod chaos;
 mod crash;
 mod customers;
 mod documents;

@@ -21,6 +21,7 @@
 mod accounts;
 mod answer;
 pub mod billing;
+mod books;
 mod catalogue;
 pub mod contract;
 pub mod customers;

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::catalogue::{Product, lamp};
+use crate::inventory::MAIN;
 use crate::person::Person;
 use crate::project::unique;
 use crate::suite::Suite;
@@ -58,32 +59,17 @@ pub fn home() -> Value {
     json!({"name": "Ana Silva", "line1": "12 rue de la Paix", "postal_code": "75002", "city": "Paris", "country": "FR"})
 }
 
-/// The variant of a product that has one.
-pub fn variant(product: &Product) -> &str {
-    product.json["variants"][0]["id"].as_str().expect("a product has a variant")
-}
-
 impl Suite {
     /// A lamp of which there are so many in stock.
     pub async fn has_lamps(&self, units: i64) -> Product {
         let admin = self.admin().await;
         let product = admin.adds_product(lamp()).await;
-        admin.receives(&product, units).await;
+        admin.receives(product.variant(), MAIN, units).await.is(201).accept();
         product
     }
 }
 
 impl Person {
-    /// Takes units of a product into the stock.
-    pub async fn receives(&self, product: &Product, units: i64) {
-        let locations = self.get("/api/v1/inventory/locations").await.is(200);
-        let movement = json!({
-            "kind": "receive", "variant_id": variant(product), "location_id": locations.text("/items/0/id"),
-            "quantity": units, "reason": "delivery",
-        });
-        self.post("/api/v1/inventory/movements", &movement).key(&unique("movement")).await.is(201).accept();
-    }
-
     /// Begins a cart.
     pub async fn begins_cart(&self) -> Cart {
         let answer = self.post("/api/v1/carts", &json!({})).await;
@@ -94,7 +80,7 @@ impl Person {
 
     /// Puts units of a product into a cart.
     pub async fn puts(&self, cart: &Cart, product: &Product, units: i64) -> Answer {
-        let line = json!({"variant_id": variant(product), "quantity": units});
+        let line = json!({"variant_id": product.variant(), "quantity": units});
         let request = self.post(format!("/api/v1/carts/{}/lines", cart.id), &line);
         request.header("guest-token", cart.token.as_deref().unwrap_or_default()).await
     }

@@ -10,6 +10,7 @@ mod access;
 mod address;
 mod customer;
 mod export;
+mod history;
 mod model;
 mod problem;
 mod rules;
@@ -55,6 +56,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(address::add, address::list))
         .routes(routes!(address::read, address::change, address::remove))
         .routes(routes!(export::export))
+        .routes(routes!(history::orders))
         .routes(routes!(customer::by_user))
 }
 

@@ -142,6 +142,7 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/customers/{id}",                      "customers", Token),
     (Method::PATCH,  "/customers/{id}",                      "customers", Token),
     (Method::DELETE, "/customers/{id}",                      "customers", Token),
+    (Method::GET,    "/customers/{id}/orders",               "customers", Token),
     (Method::GET,    "/customers/{id}/export",               "customers", Token),
     (Method::POST,   "/customers/{id}/addresses",            "customers", Token),
     (Method::GET,    "/customers/{id}/addresses",            "customers", Token),

@@ -30,7 +30,7 @@ const NOT_FOR_SALE: Spec = Spec::new(
 const OUT_OF_STOCK: Spec = Spec::new(
     409,
     "out-of-stock",
-    "There is not enough in stock",
+    "Not enough stock",
     "`lines` says of each variant what was wanted and what there is. Nothing was ordered; the cart is as it was.",
 );
 const TOTAL_CHANGED: Spec = Spec::new(
