@@ -12,7 +12,7 @@ use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
 use crate::allowed_hosts::INTERNAL_DOMAIN;
-use crate::fate::{Taken, watched};
+use crate::fate::{Fate, Taken, watched};
 use crate::faults::{Faults, RequestFault};
 use crate::headers;
 use crate::pool::Pool;
@@ -147,6 +147,7 @@ impl App {
         };
         match answer {
             Ok(response) => response.map(|body| watched(body, &taken)),
+            Err(_) if taken.get().is_some_and(Fate::was_given_up) => problem(StatusCode::GATEWAY_TIMEOUT),
             Err(e) => self.failure(&route.component, &e, start.elapsed()),
         }
     }

@@ -76,6 +76,10 @@ pub struct Arguments {
     #[arg(long, value_parser = duration_range)]
     pub request_timeout: Option<Between<Duration>>,
 
+    /// How long an instance may compute without asking the host for anything.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub compute_timeout: Duration,
+
     /// The memory that one instance may use, in bytes.
     #[arg(long, env = "SPIN_MAX_INSTANCE_MEMORY", default_value_t = 256 << 20)]
     pub max_instance_memory: usize,
@@ -123,6 +127,7 @@ impl Arguments {
                 concurrency: self.max_instance_concurrent_reuse_count,
                 idle: self.idle_instance_timeout,
                 request_timeout: self.request_timeout,
+                compute_timeout: self.compute_timeout,
                 memory_bytes: self.max_instance_memory,
                 ..Limits::default()
             },

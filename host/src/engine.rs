@@ -19,7 +19,7 @@ use crate::bindings::Offers;
 use crate::guest::{Guest, HasGuest};
 
 /// How often a guest that computes gives way, so that timeouts are noticed.
-const EPOCH: Duration = Duration::from_millis(10);
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 /// Instances that may live at once in the process, as many as Spin allows.
 const MAX_INSTANCES: u32 = 1000;
 /// What a place for an instance keeps in memory for the next one, and how many places do: the rest costs page faults.
@@ -173,7 +173,7 @@ fn linker(engine: &wasmtime::Engine) -> anyhow::Result<Linker<Guest>> {
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    Offers::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    Offers::add_to_linker::<_, HasGuest>(&mut linker, Guest::asks)?;
     Ok(linker)
 }
 

@@ -15,18 +15,33 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// What became of one instance.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fate(Arc<AtomicBool>);
+pub(crate) struct Fate(Arc<Marks>);
+
+#[derive(Debug, Default)]
+struct Marks {
+    failed: AtomicBool,
+    endless: AtomicBool,
+}
 
 /// The instance that took a request, once one has.
 pub(crate) type Taken = Arc<OnceLock<Fate>>;
 
 impl Fate {
     pub fn fail(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.failed.store(true, Ordering::Release);
+    }
+
+    /// It was cut off because it computed without end.
+    pub fn give_up(&self) {
+        self.0.endless.store(true, Ordering::Release);
     }
 
     fn has_failed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.failed.load(Ordering::Acquire)
+    }
+
+    pub fn was_given_up(&self) -> bool {
+        self.0.endless.load(Ordering::Acquire)
     }
 }
 

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use wasmtime::component::{HasData, ResourceTable};
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime::{StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::allowed_hosts::AllowedHosts;
+use crate::engine::EPOCH;
+use crate::fate::Fate;
 use crate::key_value::Store;
 use crate::logs::Outputs;
 use crate::outbound::Outbound;
@@ -27,6 +31,7 @@ pub(crate) struct Grants {
     pub allowed_hosts: AllowedHosts,
     pub outputs: Outputs,
     pub memory_bytes: usize,
+    pub compute_timeout: Duration,
 }
 
 /// The data of one instance's store.
@@ -37,6 +42,9 @@ pub(crate) struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
+    /// Epochs that it has computed through since it last asked the host for anything.
+    busy: u32,
+    fate: Fate,
     /// Counts this instance as alive while it exists.
     _alive: Alive,
 }
@@ -52,7 +60,7 @@ impl HasData for HasGuest {
 }
 
 impl Guest {
-    pub fn new(grants: Arc<Grants>, outbound: Outbound, alive: Alive) -> wasmtime::Result<Self> {
+    pub fn new(grants: Arc<Grants>, outbound: Outbound, fate: Fate, alive: Alive) -> wasmtime::Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(grants.outputs.out.clone()).stderr(grants.outputs.err.clone());
         // Network access goes through `wasi:http` alone, where the allowed hosts are checked.
@@ -70,17 +78,39 @@ impl Guest {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             outbound,
+            busy: 0,
+            fate,
             _alive: alive,
         })
     }
 
+    /// It asks the host for something, so it is not in an endless loop.
+    pub fn asks(&mut self) -> &mut Self {
+        self.busy = 0;
+        self
+    }
+
+    /// It has computed through an epoch: it gives way to others, and is cut off when it never asks for anything. One that
+    /// loops would else take its share of the machine for ever, long after its caller has gone.
+    pub fn computes(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.busy += 1;
+        if EPOCH * self.busy <= self.grants.compute_timeout {
+            return Ok(UpdateDeadline::Yield(1));
+        }
+        self.fate.give_up();
+        let seconds = self.grants.compute_timeout.as_secs_f32();
+        Err(wasmtime::format_err!("it computed for {seconds} s without asking the host for anything"))
+    }
+
     pub fn http_view(&mut self) -> WasiHttpCtxView<'_> {
+        self.asks();
         WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.asks();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }

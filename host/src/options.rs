@@ -67,6 +67,8 @@ pub struct Limits {
     pub idle: Between<Duration>,
     /// How long a component may take to begin its answer. `None`: as long as it likes.
     pub request_timeout: Option<Between<Duration>>,
+    /// How long an instance may compute without asking the host for anything before it is cut off.
+    pub compute_timeout: Duration,
     /// The linear memory that one instance may use.
     pub memory_bytes: usize,
     /// How long a graceful stop waits for requests under way.
@@ -80,6 +82,7 @@ impl Default for Limits {
             concurrency: Between::exactly(16),
             idle: Between::exactly(Duration::from_secs(1)),
             request_timeout: None,
+            compute_timeout: Duration::from_secs(5),
             memory_bytes: 256 << 20,
             stop_timeout: Duration::from_secs(10),
         }

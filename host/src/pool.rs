@@ -40,11 +40,12 @@ impl HandlerState for Pool {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiry, Usage>> {
         let outbound = Outbound { app: self.app.clone(), grants: self.grants.clone() };
         let alive = self.alive.upgrade().ok_or_else(|| wasmtime::format_err!("the host has stopped"))?;
-        let guest = Guest::new(self.grants.clone(), outbound, alive)?;
+        let fate = Fate::default();
+        let guest = Guest::new(self.grants.clone(), outbound, fate.clone(), alive)?;
         let mut store = Store::new(self.engine.wasmtime(), guest);
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().computes());
         let proxy = self.code.instantiate_async(&mut store).await?;
         let timeout = self.limits.request_timeout.map(|range| range.pick());
         // As in Spin, an instance of a WASI 0.2 component serves one request: it cannot take several at once, and
@@ -60,7 +61,7 @@ impl HandlerState for Pool {
                 at_once: if single { 1 } else { self.limits.concurrency.pick() },
                 timeout,
                 grants: self.grants.clone(),
-                fate: Fate::default(),
+                fate,
                 phase: self.phase.clone(),
             },
         })

@@ -67,6 +67,7 @@ pub(crate) fn prepare(
             allowed_hosts,
             outputs: Outputs::open(id, options.log, logs)?,
             memory_bytes: options.limits.memory_bytes,
+            compute_timeout: options.limits.compute_timeout,
         };
         prepared.grants.insert((*id).clone(), Arc::new(grants));
         if let Some(maintenance) = &spec.maintenance {

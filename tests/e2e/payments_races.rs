@@ -73,7 +73,7 @@ async fn refunds_at_once_never_give_back_more_than_was_taken() {
         payments.time_passes().await;
         let now = payments.reads(&payment).await;
         assert_eq!((&now["refunded"], &now["state"]), (&euro(900), &json!("partially_refunded")), "{now}");
-        assert_eq!(payments.told("billing", "souk.payment.refunded", &payment).await.len(), 3);
+        assert_eq!(payments.told("orders", "souk.payment.refunded", &payment).await.len(), 3);
     }
 }
 

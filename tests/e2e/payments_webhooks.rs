@@ -62,7 +62,7 @@ async fn an_answer_that_comes_again_changes_nothing() {
             payments.captures(&payment, Some(euro(200))).await.is(200).accept();
             payments.captures(&payment, None).await.is(200).accept();
             payments.time_passes().await;
-            assert_eq!(payments.told("billing", CAPTURED, &payment).await.len(), 2);
+            assert_eq!(payments.told("orders", CAPTURED, &payment).await.len(), 2);
         } else {
             is_captured_once(&payments, &payment, 500).await;
         }

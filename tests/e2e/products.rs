@@ -333,3 +333,71 @@ async fn odd_questions_are_answered_or_refused_but_break_nothing() {
         ana.get(format!("/api/v1/products/{path}")).await.is_refused_somehow();
     }
 }
+
+async fn variants(person: &Person, ids: &[&Value]) -> Answer {
+    let ids: Vec<&str> = ids.iter().filter_map(|id| id.as_str()).collect();
+    person.get(format!("/api/v1/products/variants?ids={}", ids.join(","))).await
+}
+
+#[tokio::test]
+async fn variants_are_read_by_their_ids() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let category = unique("category");
+    let new = json!({"slug": category, "name": {"en": "Lighting"}});
+    merchant.post("/api/v1/categories", &new).await.is(201).accept();
+    let mut two = lamp();
+    two["options"] = json!(["colour"]);
+    two["categories"] = json!([category]);
+    let price = json!({"amount": 5900, "currency": "EUR"});
+    two["variants"] = json!([
+        {"sku": unique("RED"), "options": {"colour": "Red"}, "price": price, "weight_g": 1200},
+        {"sku": unique("BLUE"), "options": {"colour": "Blue"}, "price": price, "available": false},
+    ]);
+    let two = merchant.adds_product(two).await;
+    let one = merchant.adds_product(lamp()).await;
+    let (red, blue) = (&two.json["variants"][0], &two.json["variants"][1]);
+    let (only, nobody) = (&one.json["variants"][0], json!("var_00000000000000000000000000"));
+    let seen = variants(&shop.stranger(), &[&blue["id"], &only["id"], &nobody, &red["id"], &blue["id"]])
+        .await
+        .is(200);
+    let expected = |product: &Product, variant: &Value| {
+        json!({
+            "variant_id": variant["id"], "product_id": product.id(), "slug": product.slug(), "sku": variant["sku"],
+            "title": product.json["title"], "options": variant["options"], "price": variant["price"],
+            "weight_g": variant["weight_g"], "categories": product.json["categories"],
+            "available": variant["available"],
+        })
+    };
+    assert_eq!(seen.json(), &json!([expected(&two, blue), expected(&one, only), expected(&two, red)]));
+    assert_eq!((&red["weight_g"], &blue["available"]), (&json!(1200), &json!(false)));
+}
+
+#[tokio::test]
+async fn variants_that_are_not_published_are_not_there_for_others() {
+    let shop = Suite::start().await;
+    let merchant = shop.merchant().await;
+    let lamp = merchant.adds_product(lamp()).await;
+    let id = &lamp.json["variants"][0]["id"];
+    merchant.changes(&lamp, &json!({"status": "draft"})).await.is(200).accept();
+    assert_eq!(variants(&shop.stranger(), &[id]).await.is(200).json(), &json!([]));
+    assert_eq!(variants(&merchant, &[id]).await.is(200).json()[0]["variant_id"], *id);
+    merchant.removes(&lamp).await.is(204).accept();
+    assert_eq!(variants(&shop.stranger(), &[id]).await.is(200).json(), &json!([]));
+}
+
+#[tokio::test]
+async fn a_list_of_ids_that_cannot_be_read_is_refused() {
+    let shop = Suite::start().await;
+    let stranger = shop.stranger();
+    let many: Vec<Value> = (0..101).map(|number| json!(format!("var_{number:025}0"))).collect();
+    variants(&stranger, &many.iter().take(100).collect::<Vec<_>>()).await.is(200).accept();
+    variants(&stranger, &many.iter().collect::<Vec<_>>())
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("ids");
+    for query in ["", "?ids=", "?ids=var_1", "?ids=prd_00000000000000000000000000", "?ids=,", "?id=x"] {
+        let answer = stranger.get(format!("/api/v1/products/variants{query}")).await;
+        answer.is_refused_somehow();
+    }
+}

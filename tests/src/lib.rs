@@ -20,15 +20,22 @@
 
 mod accounts;
 mod answer;
+pub mod billing;
+mod books;
 mod catalogue;
 pub mod contract;
+pub mod customers;
 mod ending;
+pub mod inventory;
+pub mod opened;
+pub mod orders;
 pub mod payments;
 mod person;
 pub mod process;
 mod project;
 mod raw;
 mod request;
+pub mod rules;
 pub mod standin;
 mod suite;
 pub mod token;

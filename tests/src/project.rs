@@ -29,6 +29,11 @@ pub(crate) fn components_of(manifest: &Path) -> Vec<String> {
     manifest["component"].as_table().into_iter().flatten().map(|(id, _)| id.clone()).collect()
 }
 
+/// Where a component is that only tests use.
+pub(crate) fn component(name: &str) -> PathBuf {
+    root().join("target/wasm32-wasip2/component").join(name).with_extension("wasm")
+}
+
 /// Fails with what to do when a component has not been built.
 pub(crate) fn must_be_built() {
     for (id, file) in components() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::javascript;
 use crate::project::Project;
 use crate::shell;
 
@@ -17,7 +18,7 @@ pub const WASM_TARGET: &str = "wasm32-wasip2";
 /// looks for them. The Rust target is added first when it is missing.
 #[derive(Args)]
 pub struct BuildArgs {
-    /// Also build the components that only tests use (tests/fixtures/)
+    /// Also build the components that only tests use (tests/fixtures/), one of them with npm
     #[arg(long)]
     fixtures: bool,
 }
@@ -33,6 +34,7 @@ pub fn components(project: &Project, fixtures: bool) -> Result<()> {
     let mut packages = project.components()?;
     if fixtures {
         packages.extend(project.fixtures()?);
+        javascript::build(project)?;
     }
     packages_to_wasm(project, &packages)
 }

@@ -88,8 +88,8 @@ fn optional_tools() -> Vec<Finding> {
         .map(|(clippy, rustfmt)| format!("{clippy}, {rustfmt}"));
     vec![
         optional("clippy, rustfmt", clippy, "for `test`: rustup component add clippy rustfmt"),
-        optional("node", version("node"), "for the web shop: Node 20 or later, https://nodejs.org"),
-        optional("npm", version("npm"), "for the web shop: it comes with Node"),
+        optional("node", version("node"), "for `test`: Node 20 or later, https://nodejs.org"),
+        optional("npm", version("npm"), "for `test`: it comes with Node"),
         optional("python3", version("python3"), "for some tests: Python 3.11 or later"),
         optional("spin", version(&spin), "for `spin`: Spin 4.1 or later, https://spinframework.dev"),
     ]

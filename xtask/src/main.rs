@@ -15,6 +15,7 @@ mod deny;
 mod doctor;
 mod env_file;
 mod generate;
+mod javascript;
 mod project;
 mod shell;
 mod suite;

@@ -3,7 +3,8 @@
 use http::Method;
 use matchit::Router;
 use souk_kit::permission::scope::{
-    ACCOUNT, PAYMENTS_READ, PAYMENTS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+    ACCOUNT, BILLING_READ, CUSTOMERS_READ, CUSTOMERS_WRITE, INVENTORY_READ, INVENTORY_WRITE, ORDERS_WRITE,
+    PAYMENTS_READ, PAYMENTS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -79,6 +80,7 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/products/import/{id}",           "products", Scope(PRODUCTS_WRITE)),
     (Method::GET,    "/products/export",                "products", Scope(PRODUCTS_WRITE)),
     (Method::GET,    "/products/images/{id}",           "products", Nothing),
+    (Method::GET,    "/products/variants",              "products", Nothing),
     (Method::GET,    "/products/{id}",                  "products", Nothing),
     (Method::PATCH,  "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/products/{id}",                  "products", Scope(PRODUCTS_WRITE)),
@@ -91,6 +93,30 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::PATCH,  "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
     (Method::DELETE, "/categories/{slug}",              "products", Scope(PRODUCTS_WRITE)),
 
+    (Method::POST,   "/carts",                          "orders",   Nothing),
+    (Method::GET,    "/carts/me",                       "orders",   Scope(ACCOUNT)),
+    (Method::POST,   "/carts/me/merge",                 "orders",   Scope(ACCOUNT)),
+    (Method::GET,    "/carts/{id}",                     "orders",   Nothing),
+    (Method::PATCH,  "/carts/{id}",                     "orders",   Nothing),
+    (Method::DELETE, "/carts/{id}",                     "orders",   Nothing),
+    (Method::POST,   "/carts/{id}/lines",               "orders",   Nothing),
+    (Method::PATCH,  "/carts/{id}/lines/{line}",        "orders",   Nothing),
+    (Method::DELETE, "/carts/{id}/lines/{line}",        "orders",   Nothing),
+    (Method::POST,   "/orders",                         "orders",   Nothing),
+    (Method::GET,    "/orders",                         "orders",   Token),
+    (Method::GET,    "/orders/{id}",                    "orders",   Nothing),
+    (Method::PATCH,  "/orders/{id}",                    "orders",   Nothing),
+    (Method::DELETE, "/orders/{id}",                    "orders",   Scope(ORDERS_WRITE)),
+    (Method::GET,    "/orders/{id}/history",            "orders",   Nothing),
+    (Method::GET,    "/orders/{id}/events",             "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/cancel",             "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/refunds",            "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/fulfil",             "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/shipments",          "orders",   Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/shipments/{shipment}/deliver", "orders", Scope(ORDERS_WRITE)),
+    (Method::POST,   "/orders/{id}/returns",            "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/returns/{return}/decide", "orders", Scope(ORDERS_WRITE)),
+
     (Method::GET,    "/payments/intents",               "payments", Scope(PAYMENTS_READ)),
     (Method::GET,    "/payments/intents/{id}",          "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/confirm",  "payments", Nothing),
@@ -99,6 +125,36 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
+
+    (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/locations",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::PATCH,  "/inventory/locations/{id}",       "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/availability",         "inventory", Nothing),
+    (Method::GET,    "/inventory/stock",                "inventory", Scope(INVENTORY_READ)),
+    (Method::PUT,    "/inventory/stock/{variant}",      "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/movements",            "inventory", Scope(INVENTORY_READ)),
+    (Method::POST,   "/inventory/movements",            "inventory", Scope(INVENTORY_WRITE)),
+    (Method::POST,   "/inventory/counts",               "inventory", Scope(INVENTORY_WRITE)),
+    (Method::GET,    "/inventory/reservations/{order_id}", "inventory", Scope(INVENTORY_READ)),
+
+    (Method::POST,   "/customers",                           "customers", Scope(CUSTOMERS_WRITE)),
+    (Method::GET,    "/customers",                           "customers", Scope(CUSTOMERS_READ)),
+    (Method::GET,    "/customers/{id}",                      "customers", Token),
+    (Method::PATCH,  "/customers/{id}",                      "customers", Token),
+    (Method::DELETE, "/customers/{id}",                      "customers", Token),
+    (Method::GET,    "/customers/{id}/orders",               "customers", Token),
+    (Method::GET,    "/customers/{id}/export",               "customers", Token),
+    (Method::POST,   "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses",            "customers", Token),
+    (Method::GET,    "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Token),
+
+    (Method::GET,    "/invoices",                            "billing",   Token),
+    (Method::GET,    "/invoices/{id}",                       "billing",   Token),
+    (Method::GET,    "/credit-notes/{id}",                   "billing",   Token),
+    (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
+    (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
 ];
 
 /// Where the suite's own API begins.
@@ -118,9 +174,13 @@ impl Operation {
 /// Every operation, in the order of the table.
 pub static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| TABLE.iter().map(Operation::of).collect());
 
+/// Services that nobody reaches from outside, and that belong to the suite all the same.
+const WITHIN: &[&str] = &["rules"];
+
 /// The services behind the gateway.
 pub fn services() -> Vec<&'static str> {
     let mut services: Vec<_> = TABLE.iter().map(|(_, _, service, _)| *service).collect();
+    services.extend(WITHIN);
     services.sort_unstable();
     services.dedup();
     services
@@ -220,15 +280,31 @@ mod tests {
         }
     }
 
+    /// What a stranger may do beside reading: come in, and buy. A guest's cart and order are opened by their token, which
+    /// their service checks.
     #[test]
-    fn only_reading_the_shop_coming_in_and_paying_need_nothing() {
-        let open: Vec<_> =
-            OPERATIONS.iter().filter(|it| it.needs == Nothing && it.method != Method::GET).collect();
-        let paths: Vec<_> = open.iter().map(|operation| operation.path).collect();
-        let paying = ["/payments/intents/{id}/confirm", "/payments/intents/{id}/challenge"];
-        assert_eq!(
-            paths,
-            [&["/users", "/auth/login", "/auth/refresh", "/auth/logout"], &paying[..]].concat()
-        );
+    fn strangers_may_come_in_and_buy_and_nothing_else() {
+        let open = OPERATIONS
+            .iter()
+            .filter(|it| it.needs == Nothing && !matches!(it.method, Method::GET | Method::HEAD));
+        let mut paths: Vec<_> = open.map(|operation| operation.path).collect();
+        paths.dedup();
+        let expected = [
+            "/users",
+            "/auth/login",
+            "/auth/refresh",
+            "/auth/logout",
+            "/carts",
+            "/carts/{id}",
+            "/carts/{id}/lines",
+            "/carts/{id}/lines/{line}",
+            "/orders",
+            "/orders/{id}",
+            "/orders/{id}/cancel",
+            "/orders/{id}/returns",
+            "/payments/intents/{id}/confirm",
+            "/payments/intents/{id}/challenge",
+        ];
+        assert_eq!(paths, expected);
     }
 }

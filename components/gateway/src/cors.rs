@@ -7,7 +7,10 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use souk_kit::{Result, settings};
 
-const REQUEST_HEADERS: &str = "authorization, content-type, client-secret, idempotency-key, if-match, if-none-match, accept-language, traceparent";
+const REQUEST_HEADERS: &str = concat!(
+    "authorization, content-type, idempotency-key, if-match, if-none-match, accept-language, traceparent, ",
+    "guest-token, client-secret, last-event-id"
+);
 const EXPOSED_HEADERS: &str =
     "etag, link, location, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset";
 const MAX_AGE_SECONDS: &str = "600";

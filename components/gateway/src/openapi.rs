@@ -49,7 +49,9 @@ fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value
     let mut problems: Vec<Value> = own["x-problems"].as_array().cloned().unwrap_or_default();
     let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
     for (service, document) in services {
-        tags.push(json!({"name": service, "description": document["info"]["description"]}));
+        if access::OPERATIONS.iter().any(|operation| operation.service == service) {
+            tags.push(json!({"name": service, "description": document["info"]["description"]}));
+        }
         let document = keep_apart(service, document, &schemas);
         for problem in document["x-problems"].as_array().into_iter().flatten() {
             if !problems.iter().any(|known| known["kind"] == problem["kind"]) {

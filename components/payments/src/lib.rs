@@ -7,7 +7,7 @@
 //!
 //! Providers stand behind one trait ([`provider::Provider`]); the first one simulates cards. Calls nobody. Publishes
 //! `souk.payment.authorized`, `souk.payment.captured`, `souk.payment.failed`, `souk.payment.refunded` and
-//! `souk.payment.cancelled` to orders and billing.
+//! `souk.payment.cancelled` to orders.
 
 mod card;
 mod confirm;
@@ -41,15 +41,10 @@ pub static SERVICE: Service = Service {
     problems: problem::ALL,
     subscriptions: &[
         Subscription { event: event::AUTHORIZED, subscriber: "orders" },
-        Subscription { event: event::AUTHORIZED, subscriber: "billing" },
         Subscription { event: event::CAPTURED, subscriber: "orders" },
-        Subscription { event: event::CAPTURED, subscriber: "billing" },
         Subscription { event: event::FAILED, subscriber: "orders" },
-        Subscription { event: event::FAILED, subscriber: "billing" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
-        Subscription { event: event::REFUNDED, subscriber: "billing" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
-        Subscription { event: event::CANCELLED, subscriber: "billing" },
     ],
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE

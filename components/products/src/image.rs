@@ -6,8 +6,6 @@ use crate::product::{open, present, update};
 use crate::rules::{self, MAX_IMAGES};
 use crate::store::image as store;
 use axum::body::Body;
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use garde::error::Path as FieldPath;
@@ -18,7 +16,7 @@ use souk_kit::id::ImageId;
 use souk_kit::permission::scope::PRODUCTS_WRITE;
 use souk_kit::problem::{ProblemDocument, kinds};
 use souk_kit::valid::body_within;
-use souk_kit::{Caller, Ctx, IfMatch, IfNoneMatch, PathId, Problem, Result, Tagged, Valid};
+use souk_kit::{Caller, Ctx, IfMatch, IfNoneMatch, PathId, PathIds, Problem, Result, Tagged, Valid};
 use utoipa::ToSchema;
 
 /// The largest image, in bytes; the table has the same bound.
@@ -144,12 +142,11 @@ pub async fn read(
 pub async fn change(
     ctx: Ctx,
     caller: Caller,
-    path: Result<Path<(String, String)>, PathRejection>,
+    PathIds(key, image): PathIds<String, String>,
     expected: IfMatch,
     Valid(change): Valid<ImageChange>,
 ) -> Result<Tagged<Product>> {
     caller.needs(PRODUCTS_WRITE)?;
-    let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
     let (tx, mut stored) = open(&ctx, &key, &expected).await?;
     let images = &mut stored.product.images;
     let mut image = take(images, &image)?;
@@ -175,11 +172,10 @@ pub async fn change(
 pub async fn remove(
     ctx: Ctx,
     caller: Caller,
-    path: Result<Path<(String, String)>, PathRejection>,
+    PathIds(key, image): PathIds<String, String>,
     expected: IfMatch,
 ) -> Result<StatusCode> {
     caller.needs(PRODUCTS_WRITE)?;
-    let Path((key, image)) = path.map_err(|_| Problem::not_found())?;
     let (tx, mut stored) = open(&ctx, &key, &expected).await?;
     let images = &mut stored.product.images;
     let image = take(images, &image)?;

@@ -7,7 +7,8 @@
 //! A product is stored as the answer that it gives, so that reading it is one statement and no parsing. Whatever it is
 //! found by is written beside it, in the same transaction.
 //!
-//! Calls nobody. Publishes `souk.product.created`, `souk.product.updated` and `souk.product.deleted`.
+//! Calls nobody. Publishes `souk.product.created`, `souk.product.updated` and `souk.product.deleted`. Hears from inventory
+//! (`souk.stock.changed`) what is in stock.
 
 mod category;
 mod export;
@@ -19,7 +20,9 @@ mod product;
 mod rules;
 mod search;
 mod sheet;
+mod stock;
 mod store;
+mod variant;
 
 use souk_kit::{Ctx, Database, Result, Service};
 use utoipa_axum::router::OpenApiRouter;
@@ -31,10 +34,14 @@ pub static SERVICE: Service = Service {
     about: "The catalogue: products, categories, images, search, import and export.",
     database: Some(Database {
         label: "products",
-        migrations: &[("products/0001_catalogue", include_str!("../../../sql/products/0001_catalogue.sql"))],
+        migrations: &[
+            ("products/0001_catalogue", include_str!("../../../sql/products/0001_catalogue.sql")),
+            ("products/0002_stock", include_str!("../../../sql/products/0002_stock.sql")),
+        ],
     }),
     routes,
     problems: problem::ALL,
+    on_event: Some(|tx, event| Box::pin(stock::hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintain(ctx))),
     ..Service::BASE
 };
@@ -53,6 +60,7 @@ async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoRe
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(search::list, product::add))
+        .routes(routes!(variant::list))
         .routes(routes!(product::read, product::change, product::delete))
         .routes(routes!(import::import))
         .routes(routes!(import::report))

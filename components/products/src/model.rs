@@ -90,12 +90,23 @@ pub struct Variant {
     pub price: Money,
     /// What it cost before, or is recommended to cost.
     pub compare_at_price: Option<Money>,
-    /// Whether it can be bought.
+    /// Whether the shop offers it.
     pub available: bool,
+    /// Whether inventory has any; null of what inventory does not know. It can be bought if it is offered and this is not
+    /// false.
+    #[serde(default)]
+    pub in_stock: Option<bool>,
     /// Its weight in grams.
     pub weight_g: Option<u32>,
     /// EAN, UPC or the like.
     pub barcode: Option<String>,
+}
+
+impl Variant {
+    /// Whether it can be bought: it is offered, and in stock as far as anybody knows.
+    pub fn can_be_bought(&self) -> bool {
+        self.available && self.in_stock != Some(false)
+    }
 }
 
 /// A picture of a product.
@@ -197,7 +208,7 @@ pub struct VariantInput {
     /// What it cost before, or is recommended to cost.
     #[serde(default)]
     pub compare_at_price: Option<Money>,
-    /// Whether it can be bought; yes if absent.
+    /// Whether the shop offers it; yes if absent.
     #[serde(default = "yes")]
     pub available: bool,
     /// Its weight in grams.
@@ -307,19 +318,22 @@ impl Product {
         }
     }
 
-    /// A product of this input; the ids of variants, the images and the age come from the one before, if there is one.
+    /// A product of this input; the ids and stock of variants, the images and the age come from the one
+    /// before, if there is one.
     pub fn from_input(input: ProductInput, before: Option<Self>, now: Timestamp) -> Self {
         let (id, images, created_at, known) = match before {
             Some(before) => (before.id, before.images, before.created_at, before.variants),
             None => (ProductId::new(), Vec::new(), now, Vec::new()),
         };
-        let known: BTreeMap<String, VariantId> =
-            known.into_iter().map(|variant| (variant.sku, variant.id)).collect();
+        let known: BTreeMap<String, (VariantId, Option<bool>)> =
+            known.into_iter().map(|variant| (variant.sku, (variant.id, variant.in_stock))).collect();
         let variants: Vec<Variant> = input
             .variants
             .into_iter()
-            .map(|variant| Variant {
-                id: known.get(&variant.sku).copied().unwrap_or_else(VariantId::new),
+            .map(|variant| (known.get(&variant.sku).copied(), variant))
+            .map(|(known, variant)| Variant {
+                id: known.map_or_else(VariantId::new, |(id, _)| id),
+                in_stock: known.and_then(|(_, in_stock)| in_stock),
                 sku: variant.sku,
                 options: variant.options,
                 price: variant.price,
@@ -340,7 +354,7 @@ impl Product {
             categories: input.categories,
             options: input.options,
             price_range: rules::price_range(&variants),
-            available: variants.iter().any(|variant| variant.available),
+            available: variants.iter().any(Variant::can_be_bought),
             variants,
             images,
             created_at,

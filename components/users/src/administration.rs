@@ -2,7 +2,6 @@
 
 use crate::account::{self, Profile, ProfileChange, Registration};
 use crate::problem::UsersError;
-use crate::rules;
 use crate::store::{self, Filter};
 use axum::extract::FromRequestParts;
 use axum::response::Response;
@@ -16,7 +15,7 @@ use souk_kit::permission::{Role, scope};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
     Caller, Ctx, IfMatch, Page, PageQuery, PathId, Problem, Result, Submit, Tagged, Valid, ValidQuery,
-    settings,
+    settings, words,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,7 +83,7 @@ pub async fn list(
 ) -> Result<Page<Profile>> {
     caller.needs(scope::USERS_READ)?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    let words = query.q.as_deref().map(rules::searched_words);
+    let words = query.q.as_deref().map(words::searched);
     if words.as_ref().is_some_and(Vec::is_empty) {
         return Page::new(Vec::new(), page.limit(), |user: &Profile| user.id); // Signs that nobody's name is made of.
     }

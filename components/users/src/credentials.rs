@@ -1,5 +1,6 @@
-//! Internal: auth asks whether a password is right, and what roles somebody has.
+//! Internal: auth asks whether a password is right, and what roles somebody has; customers ask who a person is.
 
+use crate::account::Profile;
 use crate::guess::{self, Guess};
 use crate::problem::UsersError;
 use crate::rules;
@@ -67,6 +68,15 @@ pub async fn roles(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Resu
     caller.must_be_service("auth")?;
     let profile = store::find(&ctx.conn().await?, id).await?;
     Ok(Json(Standing { user_id: id, roles: profile.roles }))
+}
+
+/// Everything that is held here on a person, but for secrets: to begin a customer's record with, and for the export of
+/// personal data.
+#[utoipa::path(get, path = "/internal/persons/{id}", tag = "internal", params(("id" = UserId, Path, description = "The account")),
+    responses((status = 200, body = Profile), (status = 404, body = ProblemDocument)))]
+pub async fn person(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Profile>> {
+    caller.must_be_service("customers")?;
+    Ok(Json(store::find(&ctx.conn().await?, id).await?))
 }
 
 /// Forgets what need not be remembered.

@@ -4,7 +4,8 @@
 //! administrator once there was one; a deleted account keeps its id, which orders and invoices refer to, and nothing else.
 //!
 //! Calls nobody. Publishes `souk.user.registered`, `souk.user.deleted`, `souk.user.password_changed` and
-//! `souk.user.roles_changed`; auth ends sessions on the second and the third.
+//! `souk.user.roles_changed`; auth ends sessions on the second and the third,
+//! and customers erase what they know of somebody on the second.
 
 mod account;
 mod administration;
@@ -31,6 +32,7 @@ pub static SERVICE: Service = Service {
     problems: problem::ALL,
     subscriptions: &[
         Subscription { event: "souk.user.deleted", subscriber: "auth" },
+        Subscription { event: "souk.user.deleted", subscriber: "customers" },
         Subscription { event: "souk.user.password_changed", subscriber: "auth" },
     ],
     maintain: Some(|ctx| Box::pin(credentials::purge(ctx))),
@@ -53,4 +55,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(administration::set_roles))
         .routes(routes!(credentials::check))
         .routes(routes!(credentials::roles))
+        .routes(routes!(credentials::person))
 }

@@ -5,7 +5,6 @@ use souk_kit::text::{is_control, is_visible};
 use std::net::IpAddr;
 use std::time::Duration;
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 /// Passwords that attackers try first, one a line; long enough ones only, for shorter ones are refused anyway. Most are from
 /// the list of 20,000 that Royce Williams drew up for Django; the rest are what French and English keyboards suggest.
@@ -28,41 +27,10 @@ pub const NETWORK_KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const MAX_KNOWN_NETWORKS: u32 = 20;
 /// How many failures are remembered, by address and network: some 10 MB.
 pub const MAX_FAILURES_KEPT: u32 = 100_000;
-/// How many words are searched for; each costs a look into an index.
-const MAX_SEARCHED_WORDS: usize = 8;
 
 /// The form in which an e-mail address is stored and compared.
 pub fn normalise_email(email: &str) -> String {
     email.trim().to_lowercase()
-}
-
-/// The words by which an administrator finds a person: those of the name and of the e-mail address, and the latter whole.
-pub fn words(name: Option<&str>, email: &str) -> Vec<String> {
-    let text = folded(&format!("{} {email}", name.unwrap_or_default()));
-    let words = alphanumeric(&text).chain([folded(email)]);
-    let mut words: Vec<String> = words.map(|word| word.chars().take(254).collect()).collect();
-    words.sort();
-    words.dedup();
-    words
-}
-
-/// The words of a search, as [`words`] has them. An address is looked for as a whole.
-pub fn searched_words(query: &str) -> Vec<String> {
-    let query = folded(query);
-    let parts = query.split_whitespace().flat_map(|part| match part.contains('@') {
-        true => vec![part.to_owned()],
-        false => alphanumeric(part).collect(),
-    });
-    parts.take(MAX_SEARCHED_WORDS).collect()
-}
-
-/// Lower case, and without accents: who looks for Zoe finds Zoë.
-fn folded(text: &str) -> String {
-    text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
-}
-
-fn alphanumeric(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned)
 }
 
 /// Refuses text that would not show as it is: control characters and marks that turn the direction of writing.
@@ -159,16 +127,6 @@ mod tests {
         assert!(all.len() > 1000);
         assert!(all.iter().all(|line| line.chars().count() >= 10 && line.to_lowercase() == *line));
         assert!(all.is_sorted_by(|a, b| a < b));
-    }
-
-    #[test]
-    fn a_search_has_the_words_that_a_person_is_kept_by() {
-        let kept = words(Some("Zoë O’Neill-García"), "zoe.g@example.com");
-        for found in ["zoe", "ZOË", "neill garcia", "zoe.g@example.com", "o’neill, com"] {
-            assert!(searched_words(found).iter().all(|word| kept.contains(word)), "{found}");
-        }
-        assert_eq!(searched_words(" % _ "), Vec::<String>::new());
-        assert_eq!(searched_words(&"a ".repeat(100)).len(), MAX_SEARCHED_WORDS);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use souk_kit::id::UserId;
 use souk_kit::permission::Role;
-use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params};
+use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params, words};
 use std::time::Duration;
 
 /// The columns of a profile, with the roles as a JSON array.
@@ -56,7 +56,7 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>) -> Result<Profile> {
         .await?;
     let version = inserted.ok_or(UsersError::EmailTaken)?;
     set_roles(tx, id, user.roles).await?;
-    set_words(tx, id, &rules::words(user.name, user.email)).await?;
+    set_words(tx, id, &words::of_person(user.name, user.email)).await?;
     Ok(Profile {
         id,
         email: user.email.into(),
@@ -110,7 +110,7 @@ pub async fn update(tx: &mut Tx, profile: &mut Profile) -> Result<()> {
         ],
     )
     .await?;
-    Ok(set_words(tx, profile.id, &rules::words(profile.name.as_deref(), &profile.email)).await?)
+    Ok(set_words(tx, profile.id, &words::of_person(profile.name.as_deref(), &profile.email)).await?)
 }
 
 /// Replaces the password of `version` and answers the new one's version; nothing when it is another by now.

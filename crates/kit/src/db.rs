@@ -317,11 +317,27 @@ pub async fn between_transactions() {
     }
 }
 
+/// Whether this instance has committed events that nobody has been told of.
+static NEWS: AtomicBool = AtomicBool::new(false);
+/// Whether it has committed work that nobody has begun.
+static WORK: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn take_news() -> bool {
+    NEWS.swap(false, Relaxed)
+}
+
+pub(crate) fn take_work() -> bool {
+    WORK.swap(false, Relaxed)
+}
+
 /// A write transaction (`BEGIN IMMEDIATE`). Dropped without [`Tx::commit`], it never happened.
 pub struct Tx {
     conn: Conn,
     service: &'static Service,
     open: bool,
+    /// What is to follow once it is committed.
+    news: AtomicBool,
+    work: AtomicBool,
     _under_way: UnderWay,
 }
 
@@ -330,7 +346,19 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), DbError> {
         self.conn.exec("COMMIT", vec![]).await?;
         self.open = false;
+        NEWS.fetch_or(self.news.load(Relaxed), Relaxed);
+        WORK.fetch_or(self.work.load(Relaxed), Relaxed);
         Ok(())
+    }
+
+    /// Has [`Service::work`] called as soon as this transaction is committed and its request answered.
+    pub fn leaves_work(&self) {
+        self.work.store(true, Relaxed);
+    }
+
+    /// Has the outbox looked at as soon as this transaction is committed and its request answered.
+    pub(crate) fn has_news(&self) {
+        self.news.store(true, Relaxed);
     }
 
     /// Undoes everything done in this transaction, and keeps the connection.
@@ -400,7 +428,14 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let conn = self.conn().await?;
         // Until BEGIN has answered the connection's state is unknown: `open` makes a drop close it.
-        let tx = Tx { conn, service: self.service, open: true, _under_way: UnderWay::begin() };
+        let tx = Tx {
+            conn,
+            service: self.service,
+            open: true,
+            news: AtomicBool::new(false),
+            work: AtomicBool::new(false),
+            _under_way: UnderWay::begin(),
+        };
         tx.exec("BEGIN IMMEDIATE", vec![]).await?;
         Ok(tx)
     }

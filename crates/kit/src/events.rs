@@ -17,7 +17,6 @@ use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Where a service takes events in.
@@ -70,13 +69,6 @@ impl Event {
     }
 }
 
-/// Whether this instance has committed, or is about to commit, events that nobody has been told of.
-static NEWS: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn take_news() -> bool {
-    NEWS.swap(false, Relaxed)
-}
-
 impl Tx {
     /// Tells whoever subscribes to `kind` that it happened to `subject`, once this transaction commits.
     pub async fn emit(&self, kind: &str, subject: impl ToString, data: impl Serialize) -> Result<()> {
@@ -101,7 +93,7 @@ impl Tx {
                 params![event.id.as_str(), subscription.subscriber, json.as_str(), now],
             )
             .await?;
-            NEWS.store(true, Relaxed);
+            self.has_news();
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, IDENTITY};
 use crate::context::{Ctx, REQUEST_ID, TRACEPARENT};
-use crate::db::{Db, Tx};
+use crate::db::{self, Db, Tx};
 use crate::events::{self, Event};
 use crate::log::{Level, log};
 use crate::metrics;
@@ -50,6 +50,9 @@ pub struct Service {
     pub subscriptions: &'static [Subscription],
     /// What it does about an event, in the transaction that marks the event as taken in.
     pub on_event: Option<OnEvent>,
+    /// What a transaction left to be done ([`Tx::leaves_work`]), begun as soon as its request is answered. It is called by
+    /// the maintenance route too, so what a crash cuts off is done then.
+    pub work: Option<Maintain>,
     /// What must happen now and then without a request: purging, resuming.
     pub maintain: Option<Maintain>,
 }
@@ -88,6 +91,7 @@ impl Service {
         problems: &[],
         subscriptions: &[],
         on_event: None,
+        work: None,
         maintain: None,
     };
 
@@ -267,20 +271,27 @@ fn after_response(ctx: &Ctx) {
     if service.database.is_none() {
         return;
     }
-    if events::take_news() {
+    if db::take_work()
+        && let Some(work) = service.work
+    {
+        spin_sdk::wasip3::spawn(async move {
+            report("work failed", service, work(Ctx::background(service)).await)
+        });
+    }
+    if db::take_news() {
         spin_sdk::wasip3::spawn(async move {
             let ctx = Ctx::background(service);
-            if let Err(problem) = events::deliver(&ctx).await {
-                log(
-                    Level::Warn,
-                    "delivery failed",
-                    json!({"service": service.name, "cause": problem.cause()}),
-                );
-            }
+            report("delivery failed", service, events::deliver(&ctx).await);
         });
     }
     if metrics::flush_is_due() {
         spin_sdk::wasip3::spawn(metrics::flush(Ctx::background(service)));
+    }
+}
+
+fn report(what: &str, service: &Service, outcome: Result<()>) {
+    if let Err(problem) = outcome {
+        log(Level::Warn, what, json!({"service": service.name, "cause": problem.cause()}));
     }
 }
 
@@ -338,8 +349,8 @@ async fn maintenance(ctx: Ctx, caller: Option<Caller>, headers: HeaderMap) -> Re
         events::purge(&ctx).await?;
         once::purge(&ctx).await?;
     }
-    if let Some(maintain) = ctx.service().maintain {
-        maintain(ctx).await?;
+    for task in [ctx.service().work, ctx.service().maintain].into_iter().flatten() {
+        task(ctx.clone()).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
 
 /// Milliseconds since the Unix epoch; RFC 3339 in JSON, an integer in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,18 @@ impl Timestamp {
     /// Whole seconds since the Unix epoch, as JWTs count (RFC 7519).
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// Its year, month (from 1) and day, UTC.
+    pub fn date(self) -> (i32, u8, u8) {
+        let at = OffsetDateTime::from_unix_timestamp(self.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        (at.year(), at.month().into(), at.day())
+    }
+
+    /// When a year begins, UTC.
+    pub fn start_of(year: i32) -> Self {
+        let first = Date::from_ordinal_date(year, 1).unwrap_or(Date::MAX);
+        Self(first.midnight().assume_utc().unix_timestamp().saturating_mul(1000))
     }
 
     /// This time, `duration` later.
@@ -112,5 +124,13 @@ mod tests {
         let at = Timestamp::from_millis(1_795_253_400_123);
         assert_eq!(serde_json::to_string(&at).unwrap(), "\"2026-11-21T09:30:00.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>("\"2026-11-21T10:30:00.123+01:00\"").unwrap(), at);
+    }
+
+    #[test]
+    fn a_year_begins_at_its_first_midnight() {
+        let start = Timestamp::start_of(2037);
+        assert_eq!(start.to_string(), "2037-01-01T00:00:00Z");
+        assert_eq!(start.date(), (2037, 1, 1));
+        assert_eq!(Timestamp::from_millis(start.as_millis() - 1).date(), (2036, 12, 31));
     }
 }

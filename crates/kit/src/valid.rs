@@ -132,6 +132,31 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
+/// The most ids that one request asks for.
+const MAX_IDS: usize = 100;
+
+/// Ids in a query parameter, with commas between: 1 to 100 of them, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdList<T>(pub Vec<T>);
+
+impl<'de, T: FromStr + PartialEq> Deserialize<'de> for IdList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let mut ids = Vec::new();
+        for part in text.split(',') {
+            let id = part.parse().map_err(|_| Error::custom("has something that is not a valid id"))?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+            if ids.len() > MAX_IDS {
+                return Err(Error::custom(format!("has more than {MAX_IDS} ids")));
+            }
+        }
+        Ok(Self(ids))
+    }
+}
+
 /// An id in the path. What is no id names nothing: 404.
 pub struct PathId<T>(pub T);
 
@@ -142,6 +167,20 @@ impl<T: FromStr + Send, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let Path(text) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
         text.parse().map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+/// Two ids in the path, one below the other. What is no id names nothing: 404.
+pub struct PathIds<A, B>(pub A, pub B);
+
+impl<A: FromStr + Send, B: FromStr + Send, S: Send + Sync> FromRequestParts<S> for PathIds<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let Path((outer, inner)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        outer.parse().ok().zip(inner.parse().ok()).map(|(a, b)| Self(a, b)).ok_or_else(Problem::not_found)
     }
 }
 

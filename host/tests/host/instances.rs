@@ -109,6 +109,21 @@ async fn a_loop_without_end_is_stopped_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_loop_without_end_is_cut_off_where_no_request_timeout_is() {
+    let bench = Bench::with(|options| options.limits.compute_timeout = Duration::from_millis(300)).await;
+    let start = Instant::now();
+    is_problem(bench.get("/compute").send().await.expect("an answer"), 504).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
+    assert_eq!(bench.text("/hello").await, "hello");
+}
+
+#[tokio::test]
+async fn who_computes_and_asks_the_host_now_and_then_goes_on() {
+    let bench = Bench::with(|options| options.limits.compute_timeout = Duration::from_millis(300)).await;
+    assert_eq!(bench.text("/compute-and-ask/900").await, "done");
+}
+
+#[tokio::test]
 async fn memory_is_bounded_for_each_instance() {
     let bench = Bench::with(|options| options.limits.memory_bytes = 32 << 20).await;
     assert_eq!(bench.text("/memory/8").await, "1");

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 const MAX_SLUG: usize = 100;
 /// Slugs that would hide behind a route of the same name.
-const RESERVED: &[&str] = &["export", "images", "import", "search"];
+const RESERVED: &[&str] = &["export", "images", "import", "search", "variants"];
 
 /// Whether `slug` can name something in an address.
 pub fn slug_is_fit(slug: &str) -> Result<(), String> {

@@ -9,6 +9,7 @@ pub mod write;
 
 use crate::model::Product;
 use serde_json::json;
+use souk_kit::id::VariantId;
 use souk_kit::{Conn, DbError, Row, params};
 use std::collections::HashMap;
 
@@ -50,6 +51,31 @@ pub async fn ready(conn: &Conn, key: &str, unpublished: bool) -> Result<Option<R
     conn.one(sql, params![key, i64::from(unpublished)], read).await
 }
 
+/// The variants that have these ids, as a JSON list in the order of the ids; of unpublished products only for those who
+/// may see them. The texts are moved, not read. Indexes: `variant.id`, then primary keys.
+pub async fn variants(conn: &Conn, ids: &[VariantId], unpublished: bool) -> Result<String, DbError> {
+    let list = conn
+        .one(
+            "SELECT json_group_array(json(one)) AS list FROM (
+               SELECT json_object('variant_id', v.id, 'product_id', p.id, 'slug', p.slug, 'sku', v.sku,
+                        'title', d.document -> 'title', 'options', its.value -> 'options',
+                        'price', its.value -> 'price', 'weight_g', its.value -> 'weight_g',
+                        'categories', d.document -> 'categories', 'available',
+                        json(iif(its.value ->> 'available' AND coalesce(its.value ->> 'in_stock', 1), 'true', 'false'))
+                      ) AS one
+                 FROM json_each(?1) wanted
+                 CROSS JOIN variant v ON v.id = wanted.value
+                 CROSS JOIN product p ON p.number = v.product AND (p.status = 'active' OR ?2)
+                 CROSS JOIN product_document d ON d.product = p.number
+                 CROSS JOIN json_each(d.document, '$.variants') its ON its.value ->> 'id' = v.id
+                ORDER BY wanted.key)",
+            params![json!(ids).to_string(), i64::from(unpublished)],
+            |row| row.get("list"),
+        )
+        .await?;
+    list.ok_or_else(|| DbError::Column("json_group_array gave no row".into()))
+}
+
 fn stored(row: &Row<'_>) -> Result<Stored, DbError> {
     Ok(Stored {
         number: row.get("number")?,
@@ -69,6 +95,31 @@ pub async fn find(conn: &Conn, key: &str) -> Result<Option<Stored>, DbError> {
         |row| stored(&row),
     )
     .await
+}
+
+/// The product that has this variant, to be changed.
+pub async fn product_of(conn: &Conn, variant: VariantId) -> Result<Option<Stored>, DbError> {
+    conn.one(
+        "SELECT p.number, p.version, p.deleted_at IS NOT NULL AS deleted, d.document
+           FROM variant v JOIN product p ON p.number = v.product JOIN product_document d ON d.product = p.number
+          WHERE v.id = ?1",
+        params![variant],
+        |row| stored(&row),
+    )
+    .await
+}
+
+/// Notes how new the news of a variant's stock is; whether it is newer than all before.
+pub async fn is_newest(conn: &Conn, variant: VariantId, version: i64) -> Result<bool, DbError> {
+    let newest = conn
+        .one(
+            "INSERT INTO variant_stock (variant_id, told) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET told = excluded.told WHERE excluded.told > told RETURNING 1 AS newest",
+            params![variant, version],
+            |_| Ok(()),
+        )
+        .await?;
+    Ok(newest.is_some())
 }
 
 /// The products that have these slugs, deleted ones too.

@@ -1,0 +1,228 @@
+//! Pages to print: plain HTML without a script, in the reader's language.
+//!
+//! Everything that is not ours goes through [`escape`].
+
+mod words;
+
+use crate::model::{Buyer, CreditNote, CreditNoteSummary, Invoice, InvoiceSummary, Seller, TaxGroup};
+use crate::order::Discount;
+use crate::print::{STYLE, date, escape, money, rate};
+use crate::statement::Statement;
+use souk_address::Address;
+use souk_kit::{Language, Money};
+use words::Words;
+
+/// An invoice.
+pub fn invoice(invoice: &Invoice, language: Language) -> String {
+    let (words, issued) = (words::of(language), &invoice.issued);
+    let facts = facts(&[
+        (words.number, escape(&issued.number)),
+        (words.order, escape(&issued.order_number)),
+        (words.issued, date(issued.issued_at, language)),
+        (words.due, date(issued.due_at, language)),
+    ]);
+    let body = [
+        head(words.invoice, &issued.seller, words),
+        facts,
+        parties(&issued.buyer, words, language),
+        lines(invoice, words, language),
+        taxes(&issued.tax_breakdown, words, language),
+        paid(invoice, words, language),
+    ];
+    page(&format!("{} {}", words.invoice, issued.number), &body.concat(), language)
+}
+
+/// A credit note.
+pub fn credit_note(note: &CreditNote, language: Language) -> String {
+    let words = words::of(language);
+    let mut known = vec![
+        (words.number, escape(&note.number)),
+        (words.corrects, escape(&note.invoice_number)),
+        (words.issued, date(note.issued_at, language)),
+        (words.refunded_on, date(note.refunded_at, language)),
+    ];
+    if let Some(reason) = &note.reason {
+        known.push((words.reason, escape(reason)));
+    }
+    let total = format!(
+        "<table><tfoot><tr class=\"all\"><th scope=\"row\">{}</th>{}</tr></tfoot></table>",
+        words.total,
+        amount(note.amount, language)
+    );
+    let body = [
+        head(words.credit_note, &note.seller, words),
+        facts(&known),
+        parties(&note.buyer, words, language),
+        taxes(&note.tax_breakdown, words, language),
+        total,
+    ];
+    page(&format!("{} {}", words.credit_note, note.number), &body.concat(), language)
+}
+
+/// A statement.
+pub fn statement(statement: &Statement, language: Language) -> String {
+    let words = words::of(language);
+    let facts = facts(&[
+        (words.customer, escape(&statement.customer)),
+        (words.period, format!("{} – {}", date(statement.from, language), date(statement.to, language))),
+    ]);
+    let heading = format!("<header><h1>{}</h1></header>", words.statement);
+    let mut body = vec![heading, facts];
+    if statement.sums.is_empty() {
+        body.push(format!("<p>{}</p>", words.nothing));
+    }
+    body.push(invoices(&statement.invoices, words, language));
+    body.push(credit_notes(&statement.credit_notes, words, language));
+    for sum in &statement.sums {
+        let rows = [(words.invoiced, sum.invoiced), (words.credited, sum.credited)];
+        let rows = rows.map(|(label, sum)| row(label, &amount(sum, language), ""));
+        let balance = row(words.balance, &amount(sum.balance, language), " class=\"all\"");
+        body.push(format!("<table><tfoot>{}{balance}</tfoot></table>", rows.concat()));
+    }
+    page(words.statement, &body.concat(), language)
+}
+
+fn page(title: &str, body: &str, language: Language) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>{}</title><style>{STYLE}</style></head><body>{body}</body></html>\n",
+        language.code(),
+        escape(title)
+    )
+}
+
+fn head(title: &str, seller: &Seller, words: &Words) -> String {
+    let tax_id = seller.tax_id.iter().map(|id| format!("{}: {}", words.tax_id, escape(id)));
+    let lines = seller.address.iter().map(|line| escape(line)).chain(tax_id).collect::<Vec<_>>().join("<br>");
+    format!("<header><h1>{title}</h1><p><strong>{}</strong><br>{lines}</p></header>", escape(&seller.name))
+}
+
+/// Labels with what is already HTML.
+fn facts(known: &[(&str, String)]) -> String {
+    let fact = |(label, value): &(&str, String)| format!("<div><h2>{label}</h2><p>{value}</p></div>");
+    format!("<div class=\"facts\">{}</div>", known.iter().map(fact).collect::<String>())
+}
+
+fn parties(buyer: &Buyer, words: &Words, language: Language) -> String {
+    let party = |label: &str, address: &Address| {
+        let lines = address.lines(language).iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>");
+        format!("<div><h2>{label}</h2><p>{lines}</p></div>")
+    };
+    let billed = party(words.billed_to, &buyer.billing_address);
+    let shipped = party(words.shipped_to, &buyer.shipping_address);
+    format!("<div class=\"parties\">{billed}{shipped}</div>")
+}
+
+fn amount(sum: Money, language: Language) -> String {
+    format!("<td class=\"n\">{}</td>", money(sum, language))
+}
+
+fn row(label: &str, cell: &str, class: &str) -> String {
+    format!("<tr{class}><th scope=\"row\" colspan=\"3\">{label}</th>{cell}</tr>")
+}
+
+fn small(discounts: &[Discount], language: Language) -> String {
+    let discount = |it: &Discount| {
+        let off = Money::new(-it.amount.amount, it.amount.currency);
+        format!("<small>{}: {}</small>", escape(&it.label), money(off, language))
+    };
+    discounts.iter().map(discount).collect()
+}
+
+fn lines(invoice: &Invoice, words: &Words, language: Language) -> String {
+    let (issued, totals) = (&invoice.issued, &invoice.issued.totals);
+    let mut rows = String::new();
+    for line in &issued.lines {
+        rows += &format!(
+            "<tr><td>{}<small>{}</small>{}</td><td class=\"n\">{}</td>{}{}</tr>",
+            escape(&line.title),
+            escape(&line.sku),
+            small(&line.discounts, language),
+            line.quantity,
+            amount(line.unit_price, language),
+            amount(line.total, language)
+        );
+    }
+    let shipping = &issued.shipping;
+    rows += &format!(
+        "<tr><td>{}<small>{}</small>{}</td><td></td>{}{}</tr>",
+        words.shipping,
+        escape(&shipping.label),
+        small(&shipping.discounts, language),
+        amount(shipping.price, language),
+        amount(shipping.total, language)
+    );
+    let mut sums = row(words.subtotal, &amount(totals.subtotal, language), "");
+    if totals.discount.amount != 0 {
+        let off = Money::new(-totals.discount.amount.abs(), totals.discount.currency);
+        sums += &row(words.discount, &amount(off, language), "");
+    }
+    sums += &row(words.shipping, &amount(totals.shipping, language), "");
+    sums += &row(words.tax, &amount(totals.tax, language), "");
+    sums += &row(words.total, &amount(totals.total, language), " class=\"all\"");
+    format!(
+        "<table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th>\
+         <th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>{rows}</tbody><tfoot>{sums}</tfoot></table>",
+        words.item, words.quantity, words.unit_price, words.amount
+    )
+}
+
+fn taxes(groups: &[TaxGroup], words: &Words, language: Language) -> String {
+    let mut rows = String::new();
+    for group in groups {
+        let (mut labels, mut amounts) = (String::new(), String::new());
+        for tax in &group.taxes {
+            labels += &format!("<div>{} {}</div>", escape(&tax.label), rate(tax.rate_bp, language));
+            amounts += &format!("<div>{}</div>", money(tax.amount, language));
+        }
+        if group.taxes.is_empty() {
+            labels += words.untaxed;
+        }
+        rows += &format!(
+            "<tr><td>{labels}</td>{}<td class=\"n\">{amounts}</td>{}</tr>",
+            amount(group.net, language),
+            amount(group.gross, language)
+        );
+    }
+    format!(
+        "<table><caption>{}</caption><thead><tr><th></th><th scope=\"col\" class=\"n\">{}</th>\
+         <th scope=\"col\" class=\"n\">{}</th><th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>{rows}</tbody></table>",
+        words.tax_breakdown, words.net, words.tax, words.total
+    )
+}
+
+fn paid(invoice: &Invoice, words: &Words, language: Language) -> String {
+    let payment = &invoice.payment;
+    let mut text =
+        format!("{} {}: {}.", words.paid_on, date(payment.paid_at, language), money(payment.paid, language));
+    if payment.refunded.amount > 0 {
+        let notes: Vec<_> = invoice.credit_notes.iter().map(|note| escape(&note.number)).collect();
+        text +=
+            &format!(" {}: {} ({}).", words.refunded, money(payment.refunded, language), notes.join(", "));
+    }
+    format!("<p class=\"note\">{text}</p>")
+}
+
+/// A table of documents: number, date, amount.
+fn table(caption: &str, rows: &str) -> String {
+    match rows {
+        "" => String::new(),
+        rows => format!("<table><caption>{caption}</caption><tbody>{rows}</tbody></table>"),
+    }
+}
+
+fn invoices(invoices: &[InvoiceSummary], words: &Words, language: Language) -> String {
+    let row = |it: &InvoiceSummary| {
+        let total = amount(it.total, language);
+        format!("<tr><td>{}</td><td>{}</td>{total}</tr>", escape(&it.number), date(it.issued_at, language))
+    };
+    table(words.invoices, &invoices.iter().map(row).collect::<String>())
+}
+
+fn credit_notes(notes: &[CreditNoteSummary], words: &Words, language: Language) -> String {
+    let row = |it: &CreditNoteSummary| {
+        let off = amount(Money::new(-it.amount.amount, it.amount.currency), language);
+        format!("<tr><td>{}</td><td>{}</td>{off}</tr>", escape(&it.number), date(it.issued_at, language))
+    };
+    table(words.credit_notes, &notes.iter().map(row).collect::<String>())
+}

@@ -1,0 +1,188 @@
+//! What orders ask of other services.
+
+use crate::buyer::Buyer;
+use crate::model::Destination;
+use crate::pricing::{Fallback, Offer, Priced, Ruled, Wanted, price};
+use crate::problem::OrdersError;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use souk_address::Address;
+use souk_kit::client::within;
+use souk_kit::id::{AddressId, OrderId, PaymentId, UserId, VariantId};
+use souk_kit::{Ctx, Currency, Language, Level, Money, Problem, Result, Timestamp, log, settings};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the shop's rules may think. They are a merchant's program: it may never answer.
+const RULES_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The variants that the catalogue offers of these, in any order. What is not for sale is not among them.
+pub async fn offers(ctx: &Ctx, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Offer>> {
+    let ids: Vec<String> = variants.map(|id| id.to_string()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = format!("/products/variants?ids={}", ids.join(","));
+    let offers: Vec<Offer> = ctx.call(Method::GET, "products", path).send().await?.json()?;
+    Ok(offers.into_iter().filter(|offer| offer.available).collect())
+}
+
+/// What is to be priced, and for whom.
+pub struct Basket<'a> {
+    pub currency: Currency,
+    pub wanted: Vec<Wanted>,
+    pub coupons: &'a [String],
+    /// How often each of them is in use.
+    pub uses: &'a BTreeMap<String, u32>,
+    pub destination: Option<&'a Destination>,
+    pub method: Option<&'a str>,
+    pub user_id: Option<UserId>,
+}
+
+/// What a basket costs by the shop's rules; by the fallback when they do not answer, or not with sense.
+pub async fn priced(ctx: &Ctx, basket: Basket<'_>) -> Result<(Priced, bool)> {
+    let Basket { currency, method, .. } = basket;
+    let answer = within(RULES_PATIENCE, ruled(ctx, &basket)).await;
+    let cause = match answer {
+        Some(Ok(ruled)) => match price(currency, basket.wanted.clone(), ruled, method) {
+            Ok(priced) => return Ok((priced, false)),
+            Err(nonsense) => nonsense.0.to_owned(),
+        },
+        Some(Err(problem)) => problem.cause().unwrap_or(problem.detail()).to_owned(),
+        None => "no answer in time".to_owned(),
+    };
+    log(Level::Error, "the rules failed: the fallback applies", json!({"service": "orders", "cause": cause}));
+    let fallback = fallback().await?;
+    let ruled = fallback.apply(currency, &basket.wanted, basket.coupons);
+    let priced = price(currency, basket.wanted, ruled, method)
+        .map_err(|nonsense| Problem::internal(format!("fallback: {}", nonsense.0)))?;
+    Ok((priced, true))
+}
+
+async fn ruled(ctx: &Ctx, basket: &Basket<'_>) -> Result<Ruled> {
+    let home;
+    let destination = match basket.destination {
+        Some(destination) => destination,
+        None => {
+            let country = settings::variable("shop_country").await?;
+            home = Destination { country, region: None, postal_code: None };
+            &home
+        }
+    };
+    let lines: Vec<Value> = basket
+        .wanted
+        .iter()
+        .map(|Wanted { line_id, quantity, offer }| {
+            json!({
+                "id": line_id, "variant_id": offer.variant_id, "product_id": offer.product_id,
+                "categories": offer.categories, "unit_price": offer.price, "quantity": quantity,
+                "weight_g": offer.weight_g.unwrap_or_default(),
+            })
+        })
+        .collect();
+    let question = json!({
+        "currency": basket.currency, "country": destination.country, "region": destination.region,
+        "postal_code": destination.postal_code, "customer": {"id": basket.user_id, "groups": []},
+        "coupons": basket.coupons, "coupon_uses": basket.uses, "shipping_method": basket.method,
+        "lines": lines, "now": Timestamp::now(),
+    });
+    ctx.call(Method::POST, "rules", "/rules/evaluate").json(&question)?.send().await?.json()
+}
+
+/// The variable `rules_fallback`; without one nothing is priced that the rules have not seen.
+async fn fallback() -> Result<Fallback> {
+    let text = settings::variable("rules_fallback").await?;
+    if text.is_empty() {
+        return Err(Problem::unavailable("the rules do not answer and there is no fallback"));
+    }
+    serde_json::from_str(&text)
+        .map_err(|error| Problem::internal(format!("variable rules_fallback: {error}")))
+}
+
+/// Holds stock for an order. Repeating it changes nothing.
+pub async fn reserve(
+    ctx: &Ctx,
+    order: OrderId,
+    lines: impl Iterator<Item = (VariantId, u32)>,
+    expires_in: Duration,
+) -> Result<()> {
+    let lines: Vec<Value> =
+        lines.map(|(variant, quantity)| json!({"variant_id": variant, "quantity": quantity})).collect();
+    let path = format!("/inventory/reservations/{order}");
+    let body = json!({"lines": lines, "expires_in_s": expires_in.as_secs()});
+    let reply = ctx.call(Method::PUT, "inventory", path).json(&body)?.send().await?;
+    if reply.status.is_success() {
+        return Ok(());
+    }
+    if reply.status == StatusCode::CONFLICT && reply.kind().as_deref() == Some("out-of-stock") {
+        let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        return Err(OrdersError::OutOfStock(document["lines"].clone()).into());
+    }
+    Err(reply.unexpected())
+}
+
+/// A payment that is wanted.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Intent {
+    pub id: PaymentId,
+    /// With this the buyer pays: theirs alone.
+    pub client_secret: String,
+}
+
+/// Wants `amount` to be paid for an order. Repeating it changes nothing.
+pub async fn intent(ctx: &Ctx, order: OrderId, amount: Money, user: Option<UserId>) -> Result<Intent> {
+    let path = format!("/payments/intents/by-order/{order}");
+    let body = json!({"amount": amount, "customer": {"user_id": user}, "capture": "automatic"});
+    ctx.call(Method::PUT, "payments", path).json(&body)?.send().await?.json()
+}
+
+/// The payment of an order, if one was asked for.
+pub async fn payment_of(ctx: &Ctx, order: OrderId) -> Result<Option<PaymentId>> {
+    #[derive(Deserialize)]
+    struct Payments {
+        items: Vec<Payment>,
+    }
+    #[derive(Deserialize)]
+    struct Payment {
+        id: PaymentId,
+    }
+    let path = format!("/payments/intents?order={order}&limit=1");
+    let found: Payments = ctx.call(Method::GET, "payments", path).send().await?.json()?;
+    Ok(found.items.first().map(|payment| payment.id))
+}
+
+/// What customers knows of a person.
+#[derive(Debug, Deserialize)]
+pub struct Known {
+    pub email: Option<String>,
+    #[serde(default)]
+    pub language: Option<Language>,
+    #[serde(default)]
+    addresses: Vec<KnownAddress>,
+}
+
+#[derive(Debug, Deserialize)]
+struct KnownAddress {
+    id: AddressId,
+    #[serde(flatten)]
+    address: Address,
+}
+
+impl Known {
+    /// One of their addresses.
+    pub fn address(&self, id: AddressId) -> Option<Address> {
+        self.addresses.iter().find(|known| known.id == id).map(|known| known.address.clone())
+    }
+}
+
+/// What customers knows of the buyer; nothing of a guest.
+pub async fn customer(ctx: &Ctx, buyer: &Buyer) -> Result<Option<Known>> {
+    let Some(user) = buyer.user_id() else { return Ok(None) };
+    let path = format!("/internal/customers/by-user/{user}");
+    let reply = ctx.call(Method::GET, "customers", path).send().await?;
+    match reply.status {
+        StatusCode::NOT_FOUND => Ok(None),
+        _ => reply.json().map(Some),
+    }
+}

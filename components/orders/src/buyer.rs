@@ -1,0 +1,132 @@
+//! Whose a cart or an order is: a person's who signed in, or a guest's who has its token.
+
+use axum::extract::FromRequestParts;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderName;
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+use souk_kit::id::UserId;
+use souk_kit::permission::scope::{ORDERS_READ, ORDERS_WRITE};
+use souk_kit::{Caller, Problem, Result, Secret, Subject};
+
+/// Carries a guest's token.
+pub const GUEST_TOKEN: HeaderName = HeaderName::from_static("guest-token");
+
+/// What is stored of a token.
+pub type TokenHash = Vec<u8>;
+
+/// Who asks, with the token that came along.
+#[derive(Debug)]
+pub struct Buyer {
+    /// The caller.
+    pub caller: Caller,
+    token: Option<TokenHash>,
+}
+
+/// Whose something is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The person.
+    pub user_id: Option<UserId>,
+    /// The hash of the token that opens it.
+    pub token_hash: Option<TokenHash>,
+}
+
+/// A new token: 256 bits of chance.
+pub fn new_token() -> Result<Secret> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// What is stored of it.
+pub fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token).to_vec()
+}
+
+impl Buyer {
+    /// The person, unless it is a guest.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.caller.subject {
+            Subject::User(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether it is theirs. What belongs to a person is opened by no token.
+    pub fn owns(&self, owner: &Owner) -> bool {
+        match (owner.user_id, &owner.token_hash, &self.token) {
+            (Some(owner), _, _) => self.user_id() == Some(owner),
+            (None, Some(stored), Some(given)) => {
+                stored.len() == given.len()
+                    && stored.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Refuses whoever may not see it: to them it is not there.
+    pub fn must_see(&self, owner: &Owner) -> Result<()> {
+        match self.owns(owner) || self.caller.has(ORDERS_READ) {
+            true => Ok(()),
+            false => Err(Problem::not_found()),
+        }
+    }
+
+    /// Refuses whoever may not change it.
+    pub fn must_change(&self, owner: &Owner) -> Result<()> {
+        match self.owns(owner) || self.is_merchant() {
+            true => Ok(()),
+            false => Err(Problem::not_found()),
+        }
+    }
+
+    /// Whether they may change everybody's orders.
+    pub fn is_merchant(&self) -> bool {
+        self.caller.has(ORDERS_WRITE)
+    }
+
+    /// What the history calls them.
+    pub fn author(&self) -> String {
+        match self.caller.subject {
+            Subject::Anonymous => "guest".into(),
+            Subject::Service => self.caller.service.clone(),
+            _ => self.caller.subject.to_string(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Buyer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        let token = parts.headers.get(GUEST_TOKEN).and_then(|value| value.to_str().ok()).map(hash);
+        Ok(Self { caller, token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buyer(subject: Subject, token: Option<&str>) -> Buyer {
+        let caller = Caller { subject, ..Caller::anonymous(&crate::SERVICE) };
+        Buyer { caller, token: token.map(hash) }
+    }
+
+    #[test]
+    fn a_token_opens_what_is_a_guests_and_nothing_of_a_person() {
+        let (ana, bob) = (UserId::new(), UserId::new());
+        let guests = Owner { user_id: None, token_hash: Some(hash("secret")) };
+        let anas = Owner { user_id: Some(ana), token_hash: Some(hash("secret")) };
+        assert!(buyer(Subject::Anonymous, Some("secret")).owns(&guests));
+        assert!(buyer(Subject::User(bob), Some("secret")).owns(&guests));
+        assert!(!buyer(Subject::Anonymous, Some("guess")).owns(&guests));
+        assert!(!buyer(Subject::Anonymous, None).owns(&guests));
+        assert!(buyer(Subject::User(ana), None).owns(&anas));
+        assert!(!buyer(Subject::User(bob), Some("secret")).owns(&anas));
+        assert!(!buyer(Subject::Anonymous, None).owns(&Owner::default()));
+    }
+}

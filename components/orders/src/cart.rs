@@ -1,0 +1,451 @@
+//! Carts: a guest's, opened by its token, or the one of a person who signed in.
+
+use crate::ask::{self, Basket};
+use crate::buyer::{self, Buyer, Owner};
+use crate::model::{Cart, Destination, Line, MAX_LINES, MAX_UNITS, PriceChange, Texts, Unavailable};
+use crate::pricing::{Offer, Priced, Wanted};
+use crate::problem::OrdersError;
+use crate::store::cart::{self, Item, StoredCart};
+use crate::store::order;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use souk_kit::id::{CartId, LineId, VariantId};
+use souk_kit::problem::ProblemDocument;
+use souk_kit::valid::present;
+use souk_kit::{
+    Attempt, Ctx, Currency, FieldError, Money, PathId, PathIds, Problem, Result, Submit, Timestamp, Tx, Valid,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// How long a cart that nobody touches is kept.
+const KEPT: Duration = Duration::from_secs(60 * 24 * 3600);
+
+/// A cart as it is begun.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCart {
+    /// Of all its prices; that of the first product if absent.
+    #[garde(skip)]
+    #[serde(default)]
+    currency: Option<Currency>,
+}
+
+/// Units to put into a cart.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    /// What.
+    #[garde(skip)]
+    variant_id: VariantId,
+    /// How many.
+    #[garde(range(min = 1, max = MAX_UNITS))]
+    quantity: u32,
+}
+
+/// How many of a line there are to be.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineChange {
+    /// How many.
+    #[garde(range(min = 1, max = MAX_UNITS))]
+    quantity: u32,
+}
+
+/// What else a buyer says of a cart. What is absent stays.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+pub struct CartChange {
+    /// The coupon codes to apply, at most 10.
+    #[garde(inner(length(max = 10), inner(length(chars, min = 1, max = 40), custom(code))))]
+    #[serde(deserialize_with = "present")]
+    coupons: Option<Vec<String>>,
+    /// Where it would go; null for not known yet.
+    #[garde(dive)]
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<Destination>)]
+    destination: Option<Option<Destination>>,
+    /// How it would go: a code of `shipping_methods`; null for not chosen yet.
+    #[garde(inner(inner(length(min = 1, max = 64))))]
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    shipping_method: Option<Option<String>>,
+}
+
+fn code(text: &str, (): &()) -> garde::Result {
+    match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        true => Ok(()),
+        false => Err(garde::Error::new("must be of letters, digits, `-` and `_`")),
+    }
+}
+
+/// The cart that another one is put into.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// The guest's cart; its token comes in `guest-token`.
+    #[garde(skip)]
+    cart_id: CartId,
+}
+
+/// A line that was put into a cart, with its price.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AddedLine {
+    /// Its id.
+    id: LineId,
+    /// What.
+    variant_id: VariantId,
+    /// Stock keeping unit.
+    sku: String,
+    /// The product's title, by language.
+    title: Texts,
+    /// How many of it the cart has now.
+    quantity: u32,
+    /// What one costs before discounts and taxes that are added.
+    unit_price: Money,
+    /// How many units the cart has now, of everything.
+    units: u32,
+}
+
+/// Begin a cart. A guest gets its `token`; a person who signed in has one open cart, and gets that one again.
+#[utoipa::path(post, path = "/carts", tag = "carts", request_body = NewCart, security((), ("bearer" = ["account"])),
+    responses((status = 201, description = "Begun", body = Cart), (status = 200, description = "There was one", body = Cart),
+        (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
+pub async fn begin(ctx: Ctx, buyer: Buyer, body: Option<Valid<NewCart>>) -> Result<Response> {
+    let currency = body.and_then(|Valid(body)| body.currency).unwrap_or(Currency::EUR);
+    if let Some(user) = buyer.user_id() {
+        let tx = ctx.begin().await?;
+        let (status, stored) = match cart::open_of(&tx, user).await? {
+            Some(stored) => (StatusCode::OK, stored),
+            None => {
+                let owner = Owner { user_id: Some(user), token_hash: None };
+                let stored = StoredCart::new(owner, currency);
+                cart::insert(&tx, &stored).await?;
+                (StatusCode::CREATED, stored)
+            }
+        };
+        tx.commit().await?;
+        let location = location(stored.id);
+        return Ok((status, location, Json(view(&ctx, &buyer, &stored).await?)).into_response());
+    }
+    let token = buyer::new_token()?;
+    let owner = Owner { user_id: None, token_hash: Some(buyer::hash(token.expose())) };
+    let stored = StoredCart::new(owner, currency);
+    cart::insert(&ctx.conn().await?, &stored).await?;
+    let cart = Cart { token: Some(token.expose().to_owned()), ..view(&ctx, &buyer, &stored).await? };
+    Ok((StatusCode::CREATED, location(stored.id), Json(cart)).into_response())
+}
+
+fn location(id: CartId) -> [(http::HeaderName, String); 1] {
+    [(header::LOCATION, format!("/api/v1/carts/{id}"))]
+}
+
+/// Read a cart with what it costs now.
+#[utoipa::path(get, path = "/carts/{id}", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")), security((), ("bearer" = ["account"])),
+    responses((status = 200, body = Cart), (status = 404, body = ProblemDocument)))]
+pub async fn read(ctx: Ctx, buyer: Buyer, PathId(id): PathId<CartId>) -> Result<Json<Cart>> {
+    let stored = cart::find(&ctx.conn().await?, id).await?;
+    buyer.must_see(&stored.owner)?;
+    Ok(Json(view(&ctx, &buyer, &stored).await?))
+}
+
+/// Read the open cart of the person who signed in.
+#[utoipa::path(get, path = "/carts/me", tag = "carts", security(("bearer" = ["account"])),
+    responses((status = 200, body = Cart), (status = 404, description = "There is none: begin one", body = ProblemDocument)))]
+pub async fn read_mine(ctx: Ctx, buyer: Buyer) -> Result<Json<Cart>> {
+    let user = buyer.caller.user_id()?;
+    let stored = cart::open_of(&ctx.conn().await?, user).await?.ok_or_else(Problem::not_found)?;
+    Ok(Json(view(&ctx, &buyer, &stored).await?))
+}
+
+/// Say more of a cart: coupons, where it would go, how.
+#[utoipa::path(patch, path = "/carts/{id}", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")), security((), ("bearer" = ["account"])),
+    request_body = CartChange, responses((status = 200, body = Cart), (status = 404, body = ProblemDocument),
+    (status = 409, body = ProblemDocument, description = "`cart-checked-out`"), (status = 422, body = ProblemDocument)))]
+pub async fn change(
+    ctx: Ctx,
+    buyer: Buyer,
+    PathId(id): PathId<CartId>,
+    Valid(change): Valid<CartChange>,
+) -> Result<Json<Cart>> {
+    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
+    if let Some(mut coupons) = change.coupons {
+        coupons.iter_mut().for_each(|code| code.make_ascii_uppercase());
+        coupons.sort();
+        coupons.dedup();
+        stored.coupons = coupons;
+    }
+    stored.destination = change.destination.unwrap_or(stored.destination);
+    stored.method = change.shipping_method.unwrap_or(stored.method);
+    cart::update(&tx, &mut stored).await?;
+    tx.commit().await?;
+    Ok(Json(view(&ctx, &buyer, &stored).await?))
+}
+
+/// Give a cart up.
+#[utoipa::path(delete, path = "/carts/{id}", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")), security((), ("bearer" = ["account"])),
+    responses((status = 204), (status = 404, body = ProblemDocument),
+    (status = 409, body = ProblemDocument, description = "`cart-checked-out`")))]
+pub async fn delete(ctx: Ctx, buyer: Buyer, PathId(id): PathId<CartId>) -> Result<StatusCode> {
+    let (tx, stored) = open(&ctx, &buyer, id).await?;
+    cart::delete(&tx, stored.id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Put units of a variant into a cart. Units of what is in it already are added to those.
+#[utoipa::path(post, path = "/carts/{id}/lines", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("guest-token" = Option<String>, Header, description = "Opens a guest's cart"),
+    ("Idempotency-Key" = Option<String>, Header, description = "Makes the request repeatable")),
+    security((), ("bearer" = ["account"])), request_body = NewLine, responses((status = 201, body = AddedLine),
+    (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument,
+    description = "`not-for-sale`, `cart-full`, `currency-mixed`, `cart-checked-out`"), (status = 422, body = ProblemDocument)))]
+pub async fn add_line(
+    ctx: Ctx,
+    buyer: Buyer,
+    PathId(id): PathId<CartId>,
+    request: Submit<NewLine>,
+) -> Result<Response> {
+    let NewLine { variant_id, quantity } = request.body;
+    let offer = ask::offers(&ctx, [variant_id].into_iter()).await?.pop();
+    let offer = offer.ok_or_else(|| OrdersError::NotForSale(vec![variant_id.to_string()]))?;
+    let tx = match request.once.begin(&ctx).await? {
+        Attempt::Repeated(answer) => return Ok(answer),
+        Attempt::First(tx) => tx,
+    };
+    let mut stored = changeable(&tx, &buyer, id).await?;
+    let line = put(&mut stored, &offer, quantity)?;
+    let added = AddedLine {
+        id: line.id,
+        variant_id,
+        sku: offer.sku,
+        title: offer.title,
+        quantity: line.quantity,
+        unit_price: offer.price,
+        units: stored.items.iter().map(|item| item.quantity).sum(),
+    };
+    cart::update(&tx, &mut stored).await?;
+    request.once.commit(tx, (StatusCode::CREATED, Json(added))).await
+}
+
+/// Change how many of a line there are.
+#[utoipa::path(patch, path = "/carts/{id}/lines/{line}", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("line" = LineId, Path, description = "The line"), ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")),
+    security((), ("bearer" = ["account"])), request_body = LineChange, responses((status = 200, body = Cart),
+    (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument, description = "`cart-checked-out`"),
+    (status = 422, body = ProblemDocument)))]
+pub async fn change_line(
+    ctx: Ctx,
+    buyer: Buyer,
+    PathIds(id, line): PathIds<CartId, LineId>,
+    Valid(change): Valid<LineChange>,
+) -> Result<Json<Cart>> {
+    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
+    let item = stored.items.iter_mut().find(|item| item.id == line).ok_or_else(Problem::not_found)?;
+    item.quantity = change.quantity;
+    cart::update(&tx, &mut stored).await?;
+    tx.commit().await?;
+    Ok(Json(view(&ctx, &buyer, &stored).await?))
+}
+
+/// Take a line out of a cart.
+#[utoipa::path(delete, path = "/carts/{id}/lines/{line}", tag = "carts", params(("id" = CartId, Path, description = "The cart"),
+    ("line" = LineId, Path, description = "The line"), ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")),
+    security((), ("bearer" = ["account"])), responses((status = 200, body = Cart), (status = 404, body = ProblemDocument),
+    (status = 409, body = ProblemDocument, description = "`cart-checked-out`")))]
+pub async fn remove_line(
+    ctx: Ctx,
+    buyer: Buyer,
+    PathIds(id, line): PathIds<CartId, LineId>,
+) -> Result<Json<Cart>> {
+    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
+    let before = stored.items.len();
+    stored.items.retain(|item| item.id != line);
+    if stored.items.len() == before {
+        return Err(Problem::not_found());
+    }
+    cart::update(&tx, &mut stored).await?;
+    tx.commit().await?;
+    Ok(Json(view(&ctx, &buyer, &stored).await?))
+}
+
+/// Put a guest's cart into one's own, after signing in. Repeating it finds the guest's cart gone: 404.
+#[utoipa::path(post, path = "/carts/me/merge", tag = "carts", params(
+    ("guest-token" = String, Header, description = "Opens the guest's cart")), security(("bearer" = ["account"])),
+    request_body = Merge, responses((status = 200, body = Cart), (status = 404, body = ProblemDocument),
+    (status = 409, body = ProblemDocument, description = "`cart-full`, `currency-mixed`, `cart-checked-out`")))]
+pub async fn merge(ctx: Ctx, buyer: Buyer, Valid(Merge { cart_id }): Valid<Merge>) -> Result<Json<Cart>> {
+    let user = buyer.caller.user_id()?;
+    let (tx, guests) = open(&ctx, &buyer, cart_id).await?;
+    if guests.owner.user_id.is_some() {
+        return Err(Problem::invalid(vec![FieldError::at("/cart_id", "is not a guest's cart")]));
+    }
+    let mine = cart::open_of(&tx, user).await?;
+    let is_new = mine.is_none();
+    let owner = Owner { user_id: Some(user), token_hash: None };
+    let mut mine = mine.unwrap_or_else(|| StoredCart::new(owner, guests.currency));
+    absorb(&mut mine, guests)?;
+    if is_new {
+        cart::insert(&tx, &mine).await?;
+    }
+    cart::update(&tx, &mut mine).await?;
+    cart::delete(&tx, cart_id).await?;
+    tx.commit().await?;
+    Ok(Json(view(&ctx, &buyer, &mine).await?))
+}
+
+/// A cart that this buyer may change, in a transaction.
+async fn open(ctx: &Ctx, buyer: &Buyer, id: CartId) -> Result<(Tx, StoredCart)> {
+    let tx = ctx.begin().await?;
+    let stored = changeable(&tx, buyer, id).await?;
+    Ok((tx, stored))
+}
+
+async fn changeable(tx: &Tx, buyer: &Buyer, id: CartId) -> Result<StoredCart> {
+    let stored = cart::find(tx, id).await?;
+    if !buyer.owns(&stored.owner) {
+        return Err(Problem::not_found());
+    }
+    match stored.order_id {
+        Some(order) => Err(OrdersError::CartCheckedOut(order).into()),
+        None => Ok(stored),
+    }
+}
+
+/// Puts units of an offer into a cart.
+fn put<'a>(cart: &'a mut StoredCart, offer: &Offer, quantity: u32) -> Result<&'a Item> {
+    if cart.items.is_empty() {
+        cart.currency = offer.price.currency;
+    }
+    if cart.currency != offer.price.currency {
+        return Err(OrdersError::CurrencyMixed.into());
+    }
+    let place = cart.items.iter().position(|item| item.variant_id == offer.variant_id);
+    let place = match place {
+        Some(place) => place,
+        None if cart.items.len() >= MAX_LINES => return Err(OrdersError::CartFull.into()),
+        None => {
+            let item = Item {
+                id: LineId::new(),
+                variant_id: offer.variant_id,
+                quantity: 0,
+                seen: offer.price.amount,
+            };
+            cart.items.push(item);
+            cart.items.len() - 1
+        }
+    };
+    let item = &mut cart.items[place];
+    item.quantity =
+        item.quantity.checked_add(quantity).filter(|all| *all <= MAX_UNITS).ok_or(OrdersError::CartFull)?;
+    item.seen = offer.price.amount;
+    Ok(item)
+}
+
+/// Puts one cart into another: units of the same variant are added up, as far as a line goes.
+fn absorb(mine: &mut StoredCart, guests: StoredCart) -> Result<()> {
+    if mine.items.is_empty() {
+        mine.currency = guests.currency;
+    }
+    if !guests.items.is_empty() && mine.currency != guests.currency {
+        return Err(OrdersError::CurrencyMixed.into());
+    }
+    for item in guests.items {
+        match mine.items.iter_mut().find(|known| known.variant_id == item.variant_id) {
+            Some(known) => known.quantity = (known.quantity + item.quantity).min(MAX_UNITS),
+            None => mine.items.push(item),
+        }
+    }
+    if mine.items.len() > MAX_LINES {
+        return Err(OrdersError::CartFull.into());
+    }
+    mine.coupons.extend(guests.coupons);
+    mine.coupons.sort();
+    mine.coupons.dedup();
+    mine.coupons.truncate(10);
+    mine.destination = guests.destination.or(mine.destination.take());
+    mine.method = guests.method.or(mine.method.take());
+    Ok(())
+}
+
+/// What a cart's lines are by the catalogue: those that can be bought, and those that cannot.
+pub fn sort(items: &[Item], currency: Currency, offers: Vec<Offer>) -> (Vec<Wanted>, Vec<Unavailable>) {
+    let mut offers: BTreeMap<String, Offer> =
+        offers.into_iter().map(|offer| (offer.variant_id.to_string(), offer)).collect();
+    let (mut wanted, mut unavailable) = (Vec::new(), Vec::new());
+    for item in items {
+        let offer = offers.remove(&item.variant_id.to_string());
+        match offer.filter(|offer| offer.price.currency == currency) {
+            Some(offer) => wanted.push(Wanted { line_id: item.id, quantity: item.quantity, offer }),
+            None => unavailable.push(Unavailable {
+                line_id: item.id,
+                variant_id: item.variant_id,
+                quantity: item.quantity,
+            }),
+        }
+    }
+    (wanted, unavailable)
+}
+
+/// The cart as its buyer gets it.
+async fn view(ctx: &Ctx, buyer: &Buyer, stored: &StoredCart) -> Result<Cart> {
+    let offers = ask::offers(ctx, stored.items.iter().map(|item| item.variant_id)).await?;
+    let (wanted, unavailable) = sort(&stored.items, stored.currency, offers);
+    let (priced, provisional) = match wanted.is_empty() {
+        true => (Priced::empty(stored.currency), false),
+        false => {
+            let uses = order::coupon_uses(&ctx.conn().await?, &stored.coupons).await?;
+            let basket = Basket {
+                currency: stored.currency,
+                wanted,
+                coupons: &stored.coupons,
+                uses: &uses,
+                destination: stored.destination.as_ref(),
+                method: stored.method.as_deref(),
+                user_id: buyer.user_id(),
+            };
+            ask::priced(ctx, basket).await?
+        }
+    };
+    Ok(Cart {
+        id: stored.id,
+        token: None,
+        currency: stored.currency,
+        price_changes: price_changes(&stored.items, &priced.lines),
+        lines: priced.lines,
+        unavailable,
+        coupons: priced.coupons,
+        destination: stored.destination.clone(),
+        shipping: priced.shipping,
+        shipping_methods: priced.shipping_methods,
+        totals: priced.totals,
+        provisional,
+        order_id: stored.order_id,
+        updated_at: stored.updated_at,
+    })
+}
+
+fn price_changes(items: &[Item], lines: &[Line]) -> Vec<PriceChange> {
+    let seen = |line: &Line| items.iter().find(|item| item.id == line.id).map(|item| item.seen);
+    lines
+        .iter()
+        .filter_map(|line| {
+            let before = Money::new(seen(line)?, line.unit_price.currency);
+            let change = PriceChange { line_id: line.id, before, now: line.unit_price };
+            (before != line.unit_price).then_some(change)
+        })
+        .collect()
+}
+
+/// Forgets carts that nobody has touched for long.
+pub async fn purge(ctx: Ctx) -> Result<()> {
+    Ok(cart::forget_older(&ctx.conn().await?, Timestamp::now().before(KEPT)).await?)
+}

@@ -1,0 +1,520 @@
+//! Checkout: from a cart, or from lines, to an order that waits for its payment.
+//!
+//! It is a saga. First the order is stored as a draft, with the step that is next; then its stock is held, then its
+//! payment is asked for; then it waits. Every step can be repeated: whoever comes back to a draft (the buyer who asks
+//! again, or the maintenance route after a crash) goes on where it stands. What cannot be brought to its end is called
+//! off, and inventory and payments hear of that.
+
+use crate::ask::{self, Basket, Intent};
+use crate::buyer::{self, Buyer, Owner};
+use crate::cart::sort;
+use crate::life;
+use crate::model::{Destination, MAX_UNITS, Order, OrderLine, some_lines};
+use crate::pricing::Priced;
+use crate::problem::OrdersError;
+use crate::saga;
+use crate::state::State;
+use crate::store::cart::{self, Item, StoredCart};
+use crate::store::order::{self, Stored};
+use crate::store::step::{self, Kind};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use souk_address::Address;
+use souk_kit::id::{AddressId, CartId, LineId, OrderId, PaymentId, VariantId};
+use souk_kit::problem::ProblemDocument;
+use souk_kit::{
+    Attempt, Ctx, Currency, FieldError, Language, Money, Once, Problem, Refusal, Result, Submit, Timestamp,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// How long a buyer has to pay.
+const PAYMENT_WINDOW: Duration = Duration::from_secs(30 * 60);
+/// How long stock is held: longer than a payment may come, so that what is paid is there.
+pub const HELD: Duration = Duration::from_secs(45 * 60);
+/// How often a draft is tried before it is called off.
+const MAX_ATTEMPTS: u32 = 10;
+/// How often a price is asked for again, when a coupon's uses change meanwhile.
+const MAX_QUOTES: u32 = 3;
+
+/// An order as it is placed.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"cart_id": "crt_06b8xk2m0q3v5t7w9y1z3b5d7f", "email": "ana@example.com",
+    "shipping_address": {"name": "Ana Silva", "line1": "12 rue de la Paix", "postal_code": "75002", "city": "Paris",
+    "country": "FR"}, "shipping_method": "standard", "expected_total": {"amount": 6490, "currency": "EUR"}}))]
+pub struct NewOrder {
+    /// The cart to order. Either this or `lines`.
+    #[garde(skip)]
+    #[serde(default)]
+    cart_id: Option<CartId>,
+    /// What to order, without a cart.
+    #[garde(custom(some_lines), dive)]
+    #[serde(default)]
+    lines: Option<Vec<NewOrderLine>>,
+    /// Where mails about it go; a person who signed in may leave it to their customer record.
+    #[garde(inner(email, length(max = 254)))]
+    #[serde(default)]
+    email: Option<String>,
+    /// Where it goes. Either this or `shipping_address_id`.
+    #[garde(dive)]
+    #[serde(default)]
+    shipping_address: Option<Address>,
+    /// One of the customer's addresses.
+    #[garde(skip)]
+    #[serde(default)]
+    shipping_address_id: Option<AddressId>,
+    /// Whom the invoice is for, if it is another address.
+    #[garde(dive)]
+    #[serde(default)]
+    billing_address: Option<Address>,
+    /// How it is sent: a code of the cart's `shipping_methods`.
+    #[garde(length(min = 1, max = 64))]
+    shipping_method: String,
+    /// What the buyer has agreed to pay.
+    #[garde(custom(not_negative))]
+    expected_total: Money,
+    /// Of mails and the invoice; the customer record's, or English, if absent.
+    #[garde(skip)]
+    #[serde(default)]
+    language: Option<Language>,
+    /// What the buyer wants to say.
+    #[garde(inner(length(chars, min = 1, max = 1000)))]
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Units to order without a cart.
+#[derive(Debug, Clone, Copy, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrderLine {
+    /// What.
+    #[garde(skip)]
+    variant_id: VariantId,
+    /// How many.
+    #[garde(range(min = 1, max = MAX_UNITS))]
+    quantity: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
+fn not_negative(amount: &Money, (): &()) -> garde::Result {
+    match amount.amount >= 0 {
+        true => Ok(()),
+        false => Err(garde::Error::new("must not be below zero")),
+    }
+}
+
+/// An order that was placed, and how it is paid.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Placed {
+    /// The order.
+    #[serde(flatten)]
+    order: Order,
+    /// How to pay it; null when there is nothing to pay.
+    payment: Option<Payment>,
+    /// Opens a guest's order that was made without a cart, in the header `guest-token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// How an order is paid.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Payment {
+    /// The payment intent: confirm it at `/payments/intents/{id}/confirm`.
+    id: PaymentId,
+    /// Goes with it, in the header `client-secret`.
+    client_secret: String,
+    /// When the order is called off unless it is paid.
+    pay_before: Timestamp,
+}
+
+/// Place an order.
+///
+/// Products, prices, discounts, tax, shipping and stock are verified now. The stock is held until the order is paid, for
+/// half an hour at most. `expected_total` is what the buyer saw: when it is another one, nothing is ordered, and the
+/// problem says what it costs now.
+#[utoipa::path(post, path = "/orders", tag = "orders", request_body = NewOrder, security((), ("bearer" = ["account"])),
+    params(("Idempotency-Key" = String, Header, description = "New for each order; repeating it orders nothing twice"),
+        ("guest-token" = Option<String>, Header, description = "Opens a guest's cart")),
+    responses((status = 201, body = Placed), (status = 400, body = ProblemDocument, description = "`idempotency-key-required`"),
+        (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument,
+        description = "`cart-empty`, `cart-checked-out`, `not-for-sale`, `out-of-stock`, `total-changed`, `shipping-unavailable`, `coupon-taken`"),
+        (status = 422, body = ProblemDocument), (status = 503, body = ProblemDocument)))]
+pub async fn place(ctx: Ctx, buyer: Buyer, request: Submit<NewOrder>) -> Result<Response> {
+    let Submit { body, once } = request;
+    let once = once.required()?;
+    let mut source = Source::of(&ctx, &buyer, &body).await?;
+    if let Some(order) = source.cart.as_ref().and_then(|cart| cart.order_id) {
+        return again(&ctx, &once, order).await;
+    }
+    let delivery = delivery(&ctx, &buyer, &body).await?;
+    let mut drafted = None;
+    for _ in 0..MAX_QUOTES {
+        let quote = quote(&ctx, &buyer, &source, &delivery, &body).await?;
+        match draft(&ctx, &once, &buyer, &source, &delivery, quote, &body).await? {
+            Draft::Made(stored) => {
+                drafted = Some(stored);
+                break;
+            }
+            Draft::Repeated(answer) => return Ok(answer),
+            Draft::CouponsMoved => source = Source::of(&ctx, &buyer, &body).await?,
+        }
+    }
+    let stored = drafted.ok_or(OrdersError::CouponTaken)?;
+    bring_to_payment(&ctx, &once, *stored, source.token).await
+}
+
+/// What is ordered: a cart, or lines that came with the request.
+struct Source {
+    cart: Option<StoredCart>,
+    items: Vec<Item>,
+    currency: Currency,
+    coupons: Vec<String>,
+    owner: Owner,
+    token: Option<String>,
+}
+
+impl Source {
+    async fn of(ctx: &Ctx, buyer: &Buyer, body: &NewOrder) -> Result<Self> {
+        match (body.cart_id, &body.lines) {
+            (Some(id), None) => Self::of_cart(ctx, buyer, id).await,
+            (None, Some(lines)) => Self::of_lines(buyer, lines, body.expected_total.currency),
+            _ => Err(one_of("/cart_id", "either `cart_id` or `lines` is required, and not both")),
+        }
+    }
+
+    async fn of_cart(ctx: &Ctx, buyer: &Buyer, id: CartId) -> Result<Self> {
+        let cart = cart::find(&ctx.conn().await?, id).await?;
+        if !buyer.owns(&cart.owner) {
+            return Err(Problem::not_found());
+        }
+        // A guest's cart that somebody orders who has signed in becomes their order.
+        let owner = match buyer.user_id() {
+            Some(user) => Owner { user_id: Some(user), token_hash: None },
+            None => cart.owner.clone(),
+        };
+        if cart.items.is_empty() && cart.order_id.is_none() {
+            return Err(OrdersError::CartEmpty.into());
+        }
+        let (items, coupons) = (cart.items.clone(), cart.coupons.clone());
+        Ok(Self { items, currency: cart.currency, coupons, owner, token: None, cart: Some(cart) })
+    }
+
+    fn of_lines(buyer: &Buyer, lines: &[NewOrderLine], currency: Currency) -> Result<Self> {
+        let mut units: BTreeMap<String, NewOrderLine> = BTreeMap::new();
+        for line in lines {
+            let known =
+                units.entry(line.variant_id.to_string()).or_insert(NewOrderLine { quantity: 0, ..*line });
+            known.quantity += line.quantity;
+        }
+        let items: Vec<Item> = units
+            .into_values()
+            .map(|line| Item {
+                id: LineId::new(),
+                variant_id: line.variant_id,
+                quantity: line.quantity,
+                seen: 0,
+            })
+            .collect();
+        if items.iter().any(|item| item.quantity > MAX_UNITS) {
+            return Err(OrdersError::CartFull.into());
+        }
+        let (owner, token) = match buyer.user_id() {
+            Some(user) => (Owner { user_id: Some(user), token_hash: None }, None),
+            None => {
+                let token = buyer::new_token()?;
+                let hash = buyer::hash(token.expose());
+                (Owner { user_id: None, token_hash: Some(hash) }, Some(token.expose().to_owned()))
+            }
+        };
+        Ok(Self { cart: None, items, currency, coupons: Vec::new(), owner, token })
+    }
+}
+
+fn one_of(pointer: &str, detail: &str) -> Problem {
+    Problem::invalid(vec![FieldError::at(pointer, detail)])
+}
+
+/// Where it goes, and who is told.
+struct Delivery {
+    email: String,
+    language: Language,
+    shipping: Address,
+    billing: Address,
+}
+
+async fn delivery(ctx: &Ctx, buyer: &Buyer, body: &NewOrder) -> Result<Delivery> {
+    let asks = body.email.is_none() || body.shipping_address_id.is_some();
+    let known = if asks { ask::customer(ctx, buyer).await? } else { None };
+    let shipping = match (&body.shipping_address, body.shipping_address_id) {
+        (Some(address), None) => address.clone(),
+        (None, Some(id)) => known
+            .as_ref()
+            .and_then(|known| known.address(id))
+            .ok_or_else(|| one_of("/shipping_address_id", "is not one of your addresses"))?,
+        _ => {
+            let detail = "either `shipping_address` or `shipping_address_id` is required, and not both";
+            return Err(one_of("/shipping_address", detail));
+        }
+    };
+    let of_record = known.as_ref().and_then(|known| known.email.clone());
+    let email = body.email.clone().or(of_record).ok_or_else(|| one_of("/email", "is required"))?;
+    let of_record = known.and_then(|known| known.language);
+    Ok(Delivery {
+        email,
+        language: body.language.or(of_record).unwrap_or_default(),
+        billing: body.billing_address.clone().unwrap_or_else(|| shipping.clone()),
+        shipping,
+    })
+}
+
+/// What it costs, and what that depends on.
+struct Quote {
+    priced: Priced,
+    provisional: bool,
+    uses: BTreeMap<String, u32>,
+}
+
+/// Verifies what is ordered, and that it costs what the buyer expects.
+async fn quote(
+    ctx: &Ctx,
+    buyer: &Buyer,
+    source: &Source,
+    delivery: &Delivery,
+    body: &NewOrder,
+) -> Result<Quote> {
+    let offers = ask::offers(ctx, source.items.iter().map(|item| item.variant_id)).await?;
+    let (wanted, unavailable) = sort(&source.items, source.currency, offers);
+    if !unavailable.is_empty() {
+        let variants = unavailable.iter().map(|line| line.variant_id.to_string()).collect();
+        return Err(OrdersError::NotForSale(variants).into());
+    }
+    let uses = order::coupon_uses(&ctx.conn().await?, &source.coupons).await?;
+    let basket = Basket {
+        currency: source.currency,
+        wanted,
+        coupons: &source.coupons,
+        uses: &uses,
+        destination: Some(&Destination::from(&delivery.shipping)),
+        method: Some(&body.shipping_method),
+        user_id: buyer.user_id(),
+    };
+    let (priced, provisional) = ask::priced(ctx, basket).await?;
+    if priced.shipping.is_none() {
+        let methods = priced.shipping_methods.into_iter().map(|method| method.code).collect();
+        return Err(OrdersError::ShippingUnavailable(methods).into());
+    }
+    if priced.totals.total != body.expected_total {
+        return Err(OrdersError::TotalChanged(priced.totals.total).into());
+    }
+    Ok(Quote { priced, provisional, uses })
+}
+
+enum Draft {
+    Made(Box<Stored>),
+    Repeated(Response),
+    CouponsMoved,
+}
+
+/// Stores the order as a draft, with the step that is next, and closes its cart.
+async fn draft(
+    ctx: &Ctx,
+    once: &Once,
+    buyer: &Buyer,
+    source: &Source,
+    delivery: &Delivery,
+    quote: Quote,
+    body: &NewOrder,
+) -> Result<Draft> {
+    let tx = match once.begin(ctx).await? {
+        Attempt::Repeated(answer) => return Ok(Draft::Repeated(answer)),
+        Attempt::First(tx) => tx,
+    };
+    if let Some(seen) = &source.cart {
+        let now = cart::find(&tx, seen.id).await?;
+        if let Some(order) = now.order_id {
+            return Err(OrdersError::CartCheckedOut(order).into());
+        }
+        if now.version != seen.version {
+            let detail = "The cart changed while it was being ordered.";
+            return Err(Problem::new(souk_kit::problem::kinds::PRECONDITION_FAILED, detail));
+        }
+    }
+    // The last use of a coupon may have gone to somebody else since the rules were asked.
+    if order::coupon_uses(&tx, &source.coupons).await? != quote.uses {
+        tx.rollback().await?;
+        return Ok(Draft::CouponsMoved);
+    }
+    let now = Timestamp::now();
+    let number = order::next_number(&tx, now).await?;
+    let order = compose(number, now, source, delivery, quote, body)?;
+    let (id, coupons) = (order.id, order.coupons.clone());
+    let cart_id = source.cart.as_ref().map(|cart| cart.id);
+    let stored =
+        Stored { order, owner: source.owner.clone(), cart_id, refunding: 0, forget: false, version: 1 };
+    order::insert(&tx, &stored).await?;
+    order::use_coupons(&tx, id, &coupons).await?;
+    order::note(&tx, id, State::Draft, &buyer.author(), "placed").await?;
+    step::add(&tx, id, Kind::Reserve, "", &Value::Null, now.after(saga::LEASE)).await?;
+    if let Some(cart) = cart_id {
+        cart::set_order(&tx, cart, Some(id)).await?;
+    }
+    tx.commit().await?;
+    Ok(Draft::Made(Box::new(stored)))
+}
+
+fn compose(
+    number: String,
+    now: Timestamp,
+    source: &Source,
+    delivery: &Delivery,
+    quote: Quote,
+    body: &NewOrder,
+) -> Result<Order> {
+    let Priced { lines, shipping, coupons, totals, .. } = quote.priced;
+    let applied = coupons.into_iter().filter(|coupon| coupon.status == "applied").map(|coupon| coupon.code);
+    Ok(Order {
+        id: OrderId::new(),
+        number,
+        state: State::Draft,
+        user_id: source.owner.user_id,
+        email: Some(delivery.email.clone()),
+        language: delivery.language,
+        currency: source.currency,
+        lines: lines.into_iter().map(|line| OrderLine { line, shipped: 0, returned: 0 }).collect(),
+        shipping: shipping.ok_or_else(|| Problem::internal("an order without shipping"))?,
+        shipping_address: Some(delivery.shipping.clone()),
+        billing_address: Some(delivery.billing.clone()),
+        coupons: applied.collect(),
+        totals,
+        refunded: Money::new(0, source.currency),
+        payment_id: None,
+        invoice: None,
+        shipments: Vec::new(),
+        returns: Vec::new(),
+        note: body.note.clone(),
+        provisional: quote.provisional,
+        created_at: now,
+        paid_at: None,
+        updated_at: now,
+    })
+}
+
+/// Answers a checkout of a cart that has become an order: goes on with it when nobody has brought it to its end.
+async fn again(ctx: &Ctx, once: &Once, id: OrderId) -> Result<Response> {
+    let stored = order::look_up(&ctx.conn().await?, id).await?.ok_or(OrdersError::CartCheckedOut(id))?;
+    if stored.order.state == State::Draft {
+        return bring_to_payment(ctx, once, stored, None).await;
+    }
+    match once.begin(ctx).await? {
+        Attempt::Repeated(answer) => Ok(answer),
+        Attempt::First(_) => Err(OrdersError::CartCheckedOut(id).into()),
+    }
+}
+
+/// Takes a draft through its steps, and answers the buyer.
+async fn bring_to_payment(ctx: &Ctx, once: &Once, stored: Stored, token: Option<String>) -> Result<Response> {
+    let id = stored.order.id;
+    let intent = match prepare(ctx, &stored.order).await {
+        Ok(intent) => intent,
+        Err(problem) => {
+            if is_out_of_stock(&problem) {
+                give_up(ctx, id).await?;
+            }
+            return Err(problem);
+        }
+    };
+    let tx = match once.begin(ctx).await? {
+        Attempt::First(tx) => tx,
+        Attempt::Repeated(answer) => {
+            if stored.cart_id.is_none() {
+                call_off(ctx, id, State::Draft, "the same request made another order").await?;
+            }
+            return Ok(answer);
+        }
+    };
+    let mut stored = order::find(&tx, id).await?;
+    let pay_before = Timestamp::now().after(PAYMENT_WINDOW);
+    settle(&tx, &mut stored, intent.as_ref(), pay_before).await?;
+    let payment =
+        intent.map(|intent| Payment { id: intent.id, client_secret: intent.client_secret, pay_before });
+    let location = [(header::LOCATION, format!("/api/v1/orders/{id}"))];
+    let placed = Placed { order: stored.order, payment, token };
+    once.commit(tx, (StatusCode::CREATED, location, Json(placed)).into_response()).await
+}
+
+/// The steps outside: holds the stock and asks for the payment, both at once. Both can be repeated.
+async fn prepare(ctx: &Ctx, order: &Order) -> Result<Option<Intent>> {
+    ask::reserve(ctx, order.id, life::wanted(order), HELD).await?;
+    match order.totals.total.amount {
+        0 => Ok(None),
+        _ => ask::intent(ctx, order.id, order.totals.total, order.user_id).await.map(Some),
+    }
+}
+
+/// The draft's stock is held and its payment asked for: now it waits. What costs nothing is paid.
+async fn settle(
+    tx: &souk_kit::Tx,
+    stored: &mut Stored,
+    intent: Option<&Intent>,
+    pay_before: Timestamp,
+) -> Result<()> {
+    match stored.order.state {
+        State::Draft => {}
+        State::Cancelled => return Err(OrdersError::State(State::Cancelled).into()),
+        _ => return Ok(()), // Somebody else was faster.
+    }
+    stored.order.payment_id = intent.map(|intent| intent.id);
+    if intent.is_none() {
+        return life::pay(tx, stored, "orders", "nothing to pay").await;
+    }
+    life::advance(tx, stored, State::PendingPayment, "orders", "stock held, waiting for payment").await?;
+    step::drop_all(tx, stored.order.id).await?;
+    Ok(step::add(tx, stored.order.id, Kind::AwaitPayment, "", &Value::Null, pay_before).await?)
+}
+
+pub fn is_out_of_stock(problem: &Problem) -> bool {
+    problem.spec() == OrdersError::OutOfStock(Value::Null).spec()
+}
+
+/// A draft that has no stock never was an order.
+async fn give_up(ctx: &Ctx, id: OrderId) -> Result<()> {
+    let tx = ctx.begin().await?;
+    if let Some(stored) = order::look_up(&tx, id).await?.filter(|stored| stored.order.state == State::Draft) {
+        life::discard(&tx, &stored).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Goes on with a draft that somebody left.
+pub async fn resume(ctx: &Ctx, id: OrderId, attempts: u32) -> Result<()> {
+    let Some(stored) = order::look_up(&ctx.conn().await?, id).await? else { return Ok(()) };
+    let intent = match prepare(ctx, &stored.order).await {
+        Ok(intent) => intent,
+        Err(problem) if is_out_of_stock(&problem) => return give_up(ctx, id).await,
+        Err(_) if attempts >= MAX_ATTEMPTS => {
+            return call_off(ctx, id, State::Draft, "could not be brought to payment").await;
+        }
+        Err(problem) => return Err(problem),
+    };
+    let tx = ctx.begin().await?;
+    let stored = order::look_up(&tx, id).await?;
+    if let Some(mut stored) = stored.filter(|stored| stored.order.state == State::Draft) {
+        settle(&tx, &mut stored, intent.as_ref(), Timestamp::now().after(PAYMENT_WINDOW)).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Calls an order off, if it is still in this state.
+pub async fn call_off(ctx: &Ctx, id: OrderId, state: State, reason: &str) -> Result<()> {
+    let tx = ctx.begin().await?;
+    if let Some(mut stored) = order::look_up(&tx, id).await?.filter(|stored| stored.order.state == state) {
+        life::cancel(&tx, &mut stored, "orders", reason).await?;
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,77 @@
+//! Carts and orders: what people want to buy, what they agreed to pay, and what became of it.
+//!
+//! Keeps: an order's prices, addresses and lines are what its buyer agreed to; its state changes only as
+//! [`state::State::next`] allows, and every change is in its history; refunds together never exceed what was paid; a cart
+//! becomes one order; a coupon is used as often as the rules allow.
+//!
+//! Calls products (offers), rules (discounts, tax, shipping), inventory (reservations), payments (intents, refunds) and
+//! customers (a person's addresses). Publishes `souk.order.paid`, `souk.order.cancelled`, `souk.order.shipped`,
+//! `souk.order.returned` and `souk.order.refunded`, and hears what payments, billing and customers publish.
+
+mod ask;
+mod buyer;
+mod cart;
+mod checkout;
+mod events;
+mod fulfilment;
+mod life;
+mod model;
+mod order;
+mod pricing;
+mod problem;
+mod saga;
+mod state;
+mod store;
+mod tracking;
+
+use souk_kit::{Database, Service, Subscription};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The service.
+pub static SERVICE: Service = Service {
+    name: "orders",
+    about: "Carts, checkout, orders, shipments, returns and refunds.",
+    database: Some(Database {
+        label: "orders",
+        migrations: &[("orders/0001_orders", include_str!("../../../sql/orders/0001_orders.sql"))],
+    }),
+    routes,
+    problems: problem::ALL,
+    subscriptions: &[
+        Subscription { event: "souk.order.paid", subscriber: "billing" },
+        Subscription { event: "souk.order.refunded", subscriber: "billing" },
+    ],
+    on_event: Some(events::on_event),
+    work: Some(|ctx| Box::pin(saga::run(ctx))),
+    maintain: Some(|ctx| Box::pin(cart::purge(ctx))),
+    ..Service::BASE
+};
+
+#[cfg(target_family = "wasm")]
+#[spin_sdk::http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    souk_kit::serve(&SERVICE, request).await
+}
+
+fn routes() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(cart::begin))
+        .routes(routes!(cart::read_mine))
+        .routes(routes!(cart::merge))
+        .routes(routes!(cart::read, cart::change, cart::delete))
+        .routes(routes!(cart::add_line))
+        .routes(routes!(cart::change_line, cart::remove_line))
+        .routes(routes!(checkout::place, order::list))
+        .routes(routes!(order::read, order::change, order::delete))
+        .routes(routes!(order::history))
+        .routes(routes!(tracking::follow))
+        .routes(routes!(order::cancel))
+        .routes(routes!(order::refund))
+        .routes(routes!(fulfilment::begin))
+        .routes(routes!(fulfilment::ship))
+        .routes(routes!(fulfilment::deliver))
+        .routes(routes!(fulfilment::ask_return))
+        .routes(routes!(fulfilment::decide))
+        .routes(routes!(order::held))
+}

@@ -1,0 +1,211 @@
+//! What happens to an order, each in one transaction with its history and with what others must hear of it.
+
+use crate::model::{Order, OrderLine, Units};
+use crate::problem::OrdersError;
+use crate::state::State;
+use crate::store::cart;
+use crate::store::order::{self, Stored};
+use crate::store::step::{self, Kind};
+use serde_json::{Value, json};
+use souk_kit::id::{OrderId, RefundId, VariantId};
+use souk_kit::{Language, Money, Result, Timestamp, Tx};
+
+/// Brings an order into its next state, if that may follow.
+pub async fn advance(tx: &Tx, stored: &mut Stored, next: State, author: &str, reason: &str) -> Result<()> {
+    if !stored.order.state.allows(next) {
+        return Err(OrdersError::State(stored.order.state).into());
+    }
+    stored.order.state = next;
+    if stored.forget && next.is_over() {
+        forget(&mut stored.order);
+    }
+    order::update(tx, stored).await?;
+    Ok(order::note(tx, stored.order.id, next, author, reason).await?)
+}
+
+/// The order is paid: invoice and stock follow.
+pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
+    stored.order.paid_at = Some(Timestamp::now());
+    advance(tx, stored, State::Paid, author, reason).await?;
+    step::drop_all(tx, stored.order.id).await?;
+    step::add_now(tx, stored.order.id, Kind::Commit).await?;
+    tx.emit("souk.order.paid", stored.order.id, for_billing(&stored.order)).await
+}
+
+/// Calls an order off: its stock is let go, and what was paid goes back.
+pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
+    let (id, before) = (stored.order.id, stored.order.state);
+    advance(tx, stored, State::Cancelled, author, reason).await?;
+    step::drop_all(tx, id).await?;
+    step::add_now(tx, id, Kind::Release).await?;
+    order::return_coupons(tx, id, &stored.order.coupons).await?;
+    if let Some(cart) = stored.cart_id.filter(|_| before == State::Draft) {
+        cart::set_order(tx, cart, None).await?;
+    }
+    if !before.is_paid() && stored.order.totals.total.amount > 0 {
+        step::add_now(tx, id, Kind::CancelPayment).await?;
+    }
+    tx.emit("souk.order.cancelled", id, json!({"order_id": id, "reason": reason})).await?;
+    if before.is_paid() && stored.refundable() > 0 {
+        let all = stored.refundable();
+        refund(tx, stored, all, author, reason).await?;
+    }
+    Ok(())
+}
+
+/// Forgets an order that came to nothing before anybody saw it; its cart is open again.
+pub async fn discard(tx: &Tx, stored: &Stored) -> Result<()> {
+    let id = stored.order.id;
+    order::return_coupons(tx, id, &stored.order.coupons).await?;
+    if let Some(cart) = stored.cart_id {
+        cart::set_order(tx, cart, None).await?;
+    }
+    Ok(order::delete(tx, id).await?)
+}
+
+/// Sends money back. Payments does it, and says when it is done.
+pub async fn refund(
+    tx: &Tx,
+    stored: &mut Stored,
+    amount: i64,
+    author: &str,
+    reason: &str,
+) -> Result<RefundId> {
+    let currency = stored.order.currency;
+    if amount > stored.refundable() {
+        return Err(OrdersError::RefundExceeds(Money::new(stored.refundable(), currency)).into());
+    }
+    let (id, order_id) = (RefundId::new(), stored.order.id);
+    let amount = Money::new(amount, currency);
+    stored.refunding += amount.amount;
+    order::request_refund(tx, id, order_id, amount.amount, reason).await?;
+    order::update(tx, stored).await?;
+    let told = format!("refund of {} {currency} requested: {reason}", decimal(amount));
+    order::note(tx, order_id, stored.order.state, author, &told).await?;
+    let body = json!({"amount": amount, "reason": reason, "key": id});
+    step::add(tx, order_id, Kind::Refund, &id.to_string(), &body, Timestamp::now()).await?;
+    Ok(id)
+}
+
+/// Money has gone back: `amount`, for this reason.
+pub async fn refunded(
+    tx: &Tx,
+    stored: &mut Stored,
+    refund_id: &str,
+    amount: i64,
+    reason: &str,
+) -> Result<()> {
+    let order_id = stored.order.id;
+    let amount = Money::new(amount, stored.order.currency);
+    stored.order.refunded.amount += amount.amount;
+    let is_all = stored.order.refunded.amount >= stored.order.totals.total.amount;
+    let told = format!("{} {} refunded: {reason}", decimal(amount), amount.currency);
+    if is_all && stored.order.state.allows(State::Refunded) {
+        advance(tx, stored, State::Refunded, "payments", &told).await?;
+    } else {
+        order::update(tx, stored).await?;
+        order::note(tx, order_id, stored.order.state, "payments", &told).await?;
+    }
+    let facts = json!({
+        "order_id": order_id, "refund_id": refund_id, "amount": amount, "reason": reason,
+        "refunded_at": Timestamp::now(),
+    });
+    tx.emit("souk.order.refunded", order_id, facts).await
+}
+
+/// Money could not go back: somebody must look.
+pub async fn refund_failed(tx: &Tx, id: OrderId, refund_id: &str, reason: &str) -> Result<()> {
+    let Some(mut stored) = order::look_up(tx, id).await? else { return Ok(()) };
+    let Some((asked, _)) = order::end_refund(tx, refund_id, "failed").await? else { return Ok(()) };
+    stored.refunding -= asked;
+    order::update(tx, &mut stored).await?;
+    let told = format!("refund failed: {reason}");
+    Ok(order::note(tx, id, stored.order.state, "payments", &told).await?)
+}
+
+/// Blanks what is personal. What was ordered stays, for the books.
+pub fn forget(order: &mut Order) {
+    order.email = None;
+    order.shipping_address = None;
+    order.billing_address = None;
+    order.note = None;
+}
+
+/// Units as inventory knows them.
+pub fn by_variant(lines: &[OrderLine], units: &[Units]) -> Vec<Value> {
+    let variant = |units: &Units| lines.iter().find(|line| line.line.id == units.line_id);
+    units
+        .iter()
+        .filter_map(|units| {
+            Some(json!({"variant_id": variant(units)?.line.variant_id, "quantity": units.quantity}))
+        })
+        .collect()
+}
+
+/// `12.34`: an amount for people, in the history.
+fn decimal(money: Money) -> String {
+    let decimals = money.currency.decimals();
+    let whole = 10i64.pow(decimals);
+    match decimals {
+        0 => money.amount.to_string(),
+        _ => format!("{}.{:0width$}", money.amount / whole, money.amount % whole, width = decimals as usize),
+    }
+}
+
+/// The order as billing and inventory hear of it.
+fn for_billing(order: &Order) -> Value {
+    let language = match order.language {
+        Language::En => "en",
+        Language::Fr => "fr",
+    };
+    let title = |line: &OrderLine| {
+        let titles = &line.line.title;
+        titles
+            .get(language)
+            .or_else(|| titles.values().next())
+            .cloned()
+            .unwrap_or_else(|| line.line.sku.clone())
+    };
+    let lines: Vec<Value> = order
+        .lines
+        .iter()
+        .map(|line| {
+            let OrderLine { line: it, .. } = line;
+            json!({
+                "line_id": it.id, "product_id": it.product_id, "variant_id": it.variant_id, "sku": it.sku,
+                "title": title(line), "quantity": it.quantity, "unit_price": it.unit_price,
+                "discounts": it.discounts, "taxes": it.taxes, "total": it.total,
+            })
+        })
+        .collect();
+    let shipping = &order.shipping;
+    json!({
+        "order_id": order.id, "number": order.number, "currency": order.currency, "user_id": order.user_id,
+        "email": order.email, "language": language, "billing_address": order.billing_address,
+        "shipping_address": order.shipping_address, "lines": lines,
+        "shipping": {
+            "code": shipping.code, "label": shipping.label, "price": shipping.price, "discounts": [],
+            "taxes": shipping.taxes, "total": shipping.total,
+        },
+        "totals": order.totals, "payment_id": order.payment_id, "paid_at": order.paid_at,
+    })
+}
+
+/// Every unit of an order, as inventory is asked for it.
+pub fn wanted(order: &Order) -> impl Iterator<Item = (VariantId, u32)> {
+    order.lines.iter().map(|line| (line.line.variant_id, line.line.quantity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_the_decimals_of_its_currency() {
+        let money = |amount, code: &str| Money::new(amount, code.parse().unwrap());
+        assert_eq!(decimal(money(1999, "EUR")), "19.99");
+        assert_eq!(decimal(money(5, "EUR")), "0.05");
+        assert_eq!(decimal(money(1999, "JPY")), "1999");
+        assert_eq!(decimal(money(1999, "TND")), "1.999");
+    }
+}

@@ -1,0 +1,150 @@
+//! Carts: one row each.
+
+use crate::buyer::Owner;
+use crate::model::Destination;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use souk_kit::id::{CartId, LineId, OrderId, UserId, VariantId};
+use souk_kit::{Conn, Currency, DbError, Problem, Result, Row, Timestamp, Tx, params};
+
+/// Some units in a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    pub id: LineId,
+    pub variant_id: VariantId,
+    pub quantity: u32,
+    /// What one cost when it was put in, in minor units.
+    pub seen: i64,
+}
+
+/// A cart as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredCart {
+    pub id: CartId,
+    pub owner: Owner,
+    pub currency: Currency,
+    pub items: Vec<Item>,
+    pub coupons: Vec<String>,
+    pub destination: Option<Destination>,
+    pub method: Option<String>,
+    pub order_id: Option<OrderId>,
+    pub version: i64,
+    pub updated_at: Timestamp,
+}
+
+impl StoredCart {
+    /// An empty cart.
+    pub fn new(owner: Owner, currency: Currency) -> Self {
+        Self {
+            id: CartId::new(),
+            owner,
+            currency,
+            items: Vec::new(),
+            coupons: Vec::new(),
+            destination: None,
+            method: None,
+            order_id: None,
+            version: 1,
+            updated_at: Timestamp::now(),
+        }
+    }
+}
+
+const CART: &str =
+    "SELECT id, user_id, token_hash, currency, lines, coupons, destination, shipping_method, order_id,
+    version, updated_at FROM carts";
+
+/// An id that may be absent.
+pub fn optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, DbError> {
+    match row.get::<Option<&str>>(column)? {
+        Some(_) => row.parse(column).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn cart(row: Row<'_>) -> Result<StoredCart, DbError> {
+    let destination = row.get::<Option<&str>>("destination")?;
+    Ok(StoredCart {
+        id: row.parse("id")?,
+        owner: Owner { user_id: optional(&row, "user_id")?, token_hash: row.get("token_hash")? },
+        currency: row.parse("currency")?,
+        items: row.json("lines")?,
+        coupons: row.json("coupons")?,
+        destination: destination.map(|_| row.json("destination")).transpose()?,
+        method: row.get("shipping_method")?,
+        order_id: optional(&row, "order_id")?,
+        version: row.get("version")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+/// A cart, whosever it is.
+pub async fn find(conn: &Conn, id: CartId) -> Result<StoredCart> {
+    let sql = format!("{CART} WHERE id = ?1");
+    conn.one(&sql, params![id], cart).await?.ok_or_else(Problem::not_found)
+}
+
+/// A person's open cart.
+pub async fn open_of(conn: &Conn, user: UserId) -> Result<Option<StoredCart>, DbError> {
+    let sql = format!("{CART} WHERE user_id = ?1 AND order_id IS NULL");
+    conn.one(&sql, params![user], cart).await
+}
+
+/// Adds a cart.
+pub async fn insert(conn: &Conn, cart: &StoredCart) -> Result<(), DbError> {
+    conn.exec(
+        "INSERT INTO carts (id, user_id, token_hash, currency, lines, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        params![
+            cart.id,
+            cart.owner.user_id.map(|id| id.to_string()),
+            cart.owner.token_hash.clone(),
+            cart.currency,
+            json!(cart.items).to_string(),
+            cart.updated_at
+        ],
+    )
+    .await
+}
+
+/// Stores a changed cart under its next version.
+pub async fn update(tx: &Tx, cart: &mut StoredCart) -> Result<(), DbError> {
+    cart.version += 1;
+    cart.updated_at = Timestamp::now();
+    tx.exec(
+        "UPDATE carts SET currency = ?2, lines = ?3, coupons = ?4, destination = ?5, shipping_method = ?6,
+                order_id = ?7, version = ?8, updated_at = ?9 WHERE id = ?1",
+        params![
+            cart.id,
+            cart.currency,
+            json!(cart.items).to_string(),
+            json!(cart.coupons).to_string(),
+            cart.destination.as_ref().map(|destination| json!(destination).to_string()),
+            cart.method.as_deref(),
+            cart.order_id.map(|id| id.to_string()),
+            cart.version,
+            cart.updated_at
+        ],
+    )
+    .await
+}
+
+/// Marks a cart as the order that it has become, or opens it again. A person who has begun another one meanwhile keeps
+/// that one, and this one stays as it is.
+pub async fn set_order(tx: &Tx, id: CartId, order: Option<OrderId>) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE OR IGNORE carts SET order_id = ?2, version = version + 1, updated_at = ?3 WHERE id = ?1",
+        params![id, order.map(|id| id.to_string()), Timestamp::now()],
+    )
+    .await
+}
+
+/// Removes a cart.
+pub async fn delete(conn: &Conn, id: CartId) -> Result<(), DbError> {
+    conn.exec("DELETE FROM carts WHERE id = ?1", params![id]).await
+}
+
+/// Forgets carts that nobody has touched since.
+pub async fn forget_older(conn: &Conn, than: Timestamp) -> Result<(), DbError> {
+    conn.exec("DELETE FROM carts WHERE order_id IS NULL AND updated_at < ?1", params![than]).await
+}

@@ -1,0 +1,5 @@
+//! The SQL.
+
+pub mod cart;
+pub mod order;
+pub mod step;

@@ -1,0 +1,214 @@
+//! The shop under `kill -9`: whatever is sold, called off and given back when the process dies, the books are right after
+//! it has started again. `cargo xtask chaos --rounds N` runs it for longer.
+
+use rand_like::Dice;
+use serde_json::{Value, json};
+use souk_tests::orders::{Cart, GOOD_CARD, Order, order_of};
+use souk_tests::{Answer, Person, Product, Suite, Until, unique};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+const HOST: &str = env!("CARGO_BIN_EXE_souk-host-to-kill");
+
+/// How often the process is killed, unless `CHAOS_ROUNDS` says otherwise.
+const ROUNDS: usize = 50;
+/// Buyers at once.
+const BUYERS: usize = 4;
+/// The load goes on for up to so many milliseconds before a kill.
+const LONGEST_MS: u64 = 400;
+
+/// Chance that a failed run can repeat: the seed is in the message.
+mod rand_like {
+    /// SplitMix64 (Steele, Lea, Flood 2014): good enough to vary a test.
+    pub struct Dice(pub u64);
+
+    impl Dice {
+        /// A number below `sides`.
+        pub fn roll(&mut self, sides: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)) % sides
+        }
+    }
+}
+
+/// What an order was promised: the state that it must have come to, or gone beyond.
+struct Promise {
+    order: Order,
+    key: String,
+    request: Value,
+    paid: bool,
+    cancelled: bool,
+}
+
+/// One order from the cart to wherever the dice lead; nothing when the suite died before it was placed.
+async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -> Option<(Promise, bool)> {
+    let cart = guest.post("/api/v1/carts", &json!({})).attempt().await.ok()?;
+    let cart =
+        Cart { id: cart.text("/id").to_owned(), token: cart.json()["token"].as_str().map(str::to_owned) };
+    let token = cart.token.clone().unwrap_or_default();
+    let line = json!({"variant_id": lamp.variant(), "quantity": 1 + dice.roll(3)});
+    let path = format!("/api/v1/carts/{}", cart.id);
+    guest.post(format!("{path}/lines"), &line).header("guest-token", &token).attempt().await.ok()?.accept();
+    let change = json!({"destination": {"country": "FR"}, "shipping_method": "standard"});
+    let seen = guest.patch(&path, &change).header("guest-token", &token).attempt().await.ok()?;
+    let (total, key) = (seen.json()["totals"]["total"].clone(), unique("order"));
+    let body = order_of(&cart, &total);
+    let placed =
+        guest.post("/api/v1/orders", &body).key(&key).header("guest-token", &token).attempt().await.ok()?;
+    if !placed.is_success() {
+        placed.accept(); // It was dying.
+        return None;
+    }
+    let order = Order { json: placed.json().clone(), token: Some(token.clone()) };
+    let mut promise = Promise { order, key, request: body, paid: false, cancelled: false };
+    let order = &promise.order;
+    let path = format!("/api/v1/orders/{}", order.id());
+    if dice.roll(5) == 0 {
+        let cancel = guest.post(format!("{path}/cancel"), &json!({"reason": "chaos"}));
+        let answer = cancel.key(&unique("k")).header("guest-token", &token).attempt().await;
+        promise.cancelled = answer.as_ref().is_ok_and(Answer::is_success);
+        return Some((promise, answer.is_ok()));
+    }
+    let card = json!({"method": {"type": "card", "number": GOOD_CARD, "expiry": "12/40", "cvc": "123"}});
+    let secret = order.json["payment"]["client_secret"].as_str().unwrap_or_default();
+    let pay = guest.post(format!("/api/v1/payments/intents/{}/confirm", order.payment()), &card);
+    let answer = pay.header("client-secret", secret).key(&unique("k")).attempt().await;
+    promise.paid = answer.as_ref().is_ok_and(Answer::is_success);
+    if !promise.paid {
+        return Some((promise, answer.is_ok()));
+    }
+    let (what, body) = match dice.roll(4) {
+        0 => ("cancel", json!({"reason": "chaos"})),
+        1 => ("refunds", json!({"amount": {"amount": 100, "currency": "EUR"}, "reason": "chaos"})),
+        2 => ("shipments", json!({"carrier": "chaos"})),
+        _ => return Some((promise, true)),
+    };
+    let answer = admin.post(format!("{path}/{what}"), &body).key(&unique("k")).attempt().await;
+    promise.cancelled = what == "cancel" && answer.as_ref().is_ok_and(Answer::is_success);
+    Some((promise, answer.is_ok()))
+}
+
+/// Buys until the suite dies.
+async fn keeps_buying(
+    (guest, admin): (Person, Person),
+    lamp: Product,
+    mut dice: Dice,
+    placed: Arc<AtomicUsize>,
+) -> Vec<Promise> {
+    let mut promised = Vec::new();
+    while let Some((promise, goes_on)) = buys(&guest, &admin, &lamp, &mut dice).await {
+        promised.push(promise);
+        placed.fetch_add(1, Relaxed);
+        if !goes_on {
+            break;
+        }
+    }
+    promised
+}
+
+async fn round(shop: &mut Suite, lamp: &Product, seed: u64) -> Vec<Promise> {
+    let mut dice = Dice(seed);
+    let (guest, admin) = (shop.stranger(), shop.admin().await);
+    admin.tokens().await;
+    let (mut load, placed) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    for buyer in 0..BUYERS {
+        let dice = Dice(seed ^ (buyer as u64 + 1) << 32);
+        load.spawn(keeps_buying((guest.clone(), admin.clone()), lamp.clone(), dice, placed.clone()));
+    }
+    let started = Instant::now();
+    while placed.load(Relaxed) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing is sold");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(dice.roll(LONGEST_MS))).await;
+    shop.is_killed().await;
+    let mut promised = Vec::new();
+    while let Some(part) = load.join_next().await {
+        promised.extend(part.expect("the load goes on until it is cut off"));
+    }
+    shop.starts_again().await;
+    promised
+}
+
+/// What was answered is so, and asking again with the same key orders nothing.
+async fn is_kept(shop: &Suite, promised: &[Promise]) {
+    let guest = shop.stranger();
+    for promise in promised {
+        let now = guest.reads_order(&promise.order).await.is(200);
+        let state = now.text("/state");
+        assert!(!promise.cancelled || state == "cancelled", "{now} was cancelled");
+        let paid = now.json()["paid_at"].is_string();
+        assert!(!promise.paid || paid || promise.cancelled, "{now} was paid");
+    }
+    let Some(last) = promised.last() else { return };
+    let again = guest.post("/api/v1/orders", &last.request).key(&last.key);
+    let again = again.header("guest-token", last.order.token.as_deref().unwrap_or_default()).await.is(201);
+    assert_eq!(again.json(), &last.order.json);
+}
+
+#[tokio::test]
+async fn the_books_are_right_after_every_kill() {
+    let Some(mut shop) = Suite::in_a_process(HOST).await else { return };
+    shop.expects_faults();
+    let rounds = std::env::var("CHAOS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let lamp = shop.has_lamps(900_000).await;
+    let mut sold = 0;
+    for number in 0..rounds {
+        let promised = round(&mut shop, &lamp, number as u64).await;
+        shop.has_sound_books().await;
+        is_kept(&shop, &promised).await;
+        sold += promised.len();
+    }
+    assert!(sold >= rounds, "only {sold} orders in {rounds} rounds");
+}
+
+/// Buys while one service after the other fails: whatever is answered, nothing is half done.
+#[tokio::test]
+async fn the_books_are_right_after_every_failure_of_a_service() {
+    let Some(shop) = Suite::own().await else { return };
+    let (guest, admin) = (shop.stranger(), shop.admin().await);
+    let lamp = shop.has_lamps(900_000).await;
+    let mut dice = Dice(7);
+    for service in ["products", "rules", "inventory", "payments", "billing", "customers"] {
+        shop.faults().unreachable(service, Until::Cleared);
+        for _ in 0..2 {
+            let buying = buys_what_can_be_bought(&guest, &admin, &lamp, &mut dice);
+            let answered = tokio::time::timeout(Duration::from_secs(40), buying).await;
+            assert!(answered.is_ok(), "without {service} nobody was answered in time");
+        }
+        shop.faults().clear();
+        shop.has_sound_books().await;
+        let order = guest.orders(&lamp, 1).await;
+        guest.pays_with(&order, GOOD_CARD).await.is(200).accept();
+        guest.sees(&order, "paid").await;
+    }
+    shop.has_sound_books().await;
+}
+
+/// One order as far as it goes: refusals are clear answers, judged as they come.
+async fn buys_what_can_be_bought(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) {
+    let cart = guest.begins_cart().await;
+    let added = guest.puts(&cart, lamp, 1).await;
+    if !added.is_success() {
+        return added.accept();
+    }
+    let change = json!({"destination": {"country": "FR"}, "shipping_method": "standard"});
+    let seen = guest.changes_cart(&cart, &change).await;
+    if !seen.is_success() {
+        return seen.accept();
+    }
+    let total = seen.json()["totals"]["total"].clone();
+    let placed = guest.tries_to_order(&cart, &total, &unique("order")).await;
+    if !placed.is_success() {
+        return placed.accept();
+    }
+    let order = Order { json: placed.json().clone(), token: cart.token };
+    guest.pays_with(&order, GOOD_CARD).await.accept();
+    if dice.roll(2) == 0 {
+        admin.does(&order, "cancel", &json!({"reason": "chaos"})).await.accept();
+    }
+}

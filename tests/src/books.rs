@@ -1,0 +1,118 @@
+//! The invariants of `docs/architecture.md` over everything that was sold, read from the databases of a suite.
+
+use rusqlite::Connection;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Within this time every order reaches a final or a waiting state.
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// Questions over all databases that must have no answer.
+const BROKEN: &[(&str, &str)] = &[
+    (
+        "a paid order without exactly one captured payment of its total",
+        "SELECT o.id FROM orders.orders o WHERE o.total > 0
+            AND o.state IN ('paid', 'fulfilling', 'partially_shipped', 'shipped', 'delivered')
+            AND (SELECT count(*) FROM payments.intents p WHERE p.order_id = o.id AND p.captured = o.total) <> 1",
+    ),
+    (
+        "a paid order without exactly one invoice",
+        "SELECT o.id FROM orders.orders o WHERE json_extract(o.document, '$.paid_at') IS NOT NULL
+            AND (SELECT count(*) FROM billing.invoices i WHERE i.order_id = o.id) <> 1",
+    ),
+    (
+        "an invoice of an order that was never paid",
+        "SELECT i.order_id FROM billing.invoices i LEFT JOIN orders.orders o ON o.id = i.order_id
+          WHERE o.id IS NULL OR json_extract(o.document, '$.paid_at') IS NULL",
+    ),
+    (
+        "captured money of an order that is neither paid nor given back",
+        "SELECT p.order_id FROM payments.intents p LEFT JOIN orders.orders o ON o.id = p.order_id
+          WHERE p.captured > p.refunded
+            AND (o.id IS NULL OR o.state IN ('draft', 'pending_payment', 'cancelled', 'refunded'))",
+    ),
+    (
+        "more given back than orders say",
+        "SELECT p.order_id FROM payments.intents p JOIN orders.orders o ON o.id = p.order_id WHERE p.refunded <> o.refunded",
+    ),
+    (
+        "a paid order whose stock is not kept",
+        "SELECT o.id FROM orders.orders o WHERE o.state IN ('paid', 'fulfilling', 'partially_shipped')
+            AND (SELECT count(*) FROM inventory.reservation r
+                  WHERE r.order_id = o.id AND r.state = 'committed' AND r.ended = 0) <> 1",
+    ),
+    (
+        "stock that is held for an order that has ended",
+        "SELECT r.order_id FROM inventory.reservation r LEFT JOIN orders.orders o ON o.id = r.order_id
+          WHERE r.ended = 0 AND (o.id IS NULL OR o.state IN ('cancelled', 'refunded')) AND r.state <> 'committed'",
+    ),
+    (
+        "reserved units that no reservation holds",
+        "SELECT s.variant_id FROM inventory.stock s WHERE s.reserved <> (SELECT coalesce(sum(a.held), 0)
+            FROM inventory.allocation a JOIN inventory.reservation r ON r.id = a.reservation_id
+           WHERE r.ended = 0 AND a.variant_id = s.variant_id AND a.location_id = s.location_id)",
+    ),
+    ("more units promised than there are", "SELECT variant_id FROM inventory.stock WHERE reserved > on_hand"),
+    (
+        "a cart whose order is not there",
+        "SELECT c.id FROM orders.carts c LEFT JOIN orders.orders o ON o.id = c.order_id
+          WHERE c.order_id IS NOT NULL AND o.id IS NULL",
+    ),
+];
+
+/// What is still under way.
+const UNDER_WAY: &[(&str, &str)] = &[
+    (
+        "a step of an order",
+        "SELECT order_id || ' ' || kind || ': ' || coalesce(last_error, '') FROM orders.steps
+        WHERE kind <> 'await_payment'",
+    ),
+    ("an order that is neither waiting nor final", "SELECT id FROM orders.orders WHERE state = 'draft'"),
+    ("an event of orders", "SELECT event FROM orders.outbox"),
+    ("an event of payments", "SELECT event FROM payments.outbox"),
+    ("an event of billing", "SELECT event FROM billing.outbox"),
+    ("a refund", "SELECT id FROM orders.refunds WHERE state = 'requested'"),
+];
+
+fn open(state: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    for name in ["orders", "payments", "billing", "inventory"] {
+        let file = state.join(format!("{name}.db"));
+        let uri = format!("file:{}?mode=ro", file.display());
+        connection.execute("ATTACH DATABASE ?1 AS ?2", [uri.as_str(), name])?;
+    }
+    Ok(connection)
+}
+
+fn found(connection: &Connection, questions: &[(&str, &str)]) -> rusqlite::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for (what, sql) in questions {
+        let mut statement = connection.prepare(sql)?;
+        let rows: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        findings.extend(rows.first().map(|first| format!("{what} ({} of them): {first}", rows.len())));
+    }
+    Ok(findings)
+}
+
+impl crate::Suite {
+    /// Waits until nothing is under way, and says what of the books is wrong then.
+    pub async fn has_sound_books(&self) {
+        let started = Instant::now();
+        loop {
+            self.ticks().await;
+            let under_way = self.asks(UNDER_WAY);
+            if under_way.is_empty() {
+                break;
+            }
+            assert!(started.elapsed() < SETTLES, "after a minute there is still {under_way:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let broken = self.asks(BROKEN);
+        assert!(broken.is_empty(), "the books are wrong: {broken:#?}");
+    }
+
+    fn asks(&self, questions: &[(&str, &str)]) -> Vec<String> {
+        let answer = open(self.state()).and_then(|connection| found(&connection, questions));
+        answer.unwrap_or_else(|error| panic!("the databases cannot be read: {error}"))
+    }
+}
