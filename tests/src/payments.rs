@@ -1,4 +1,4 @@
-//! Payments alone, open to the test, with a stand-in where orders and billing would be. Here the test holds the keys: it
+//! Payments alone, open to the test, with a stand-in where orders would be. Here the test holds the keys: it
 //! plays the services that call, the buyer that the gateway lets through, and the provider that tells what happened.
 
 use crate::answer::Answer;
