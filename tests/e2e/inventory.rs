@@ -17,7 +17,9 @@ async fn adds_location(merchant: &Person) -> String {
 async fn moved(merchant: &Person, variant: &str) -> Vec<(String, i64)> {
     let list = merchant.get(format!("/api/v1/inventory/movements?variant={variant}")).await.is(200);
     let items = list.json()["items"].as_array().expect("a list").clone();
-    let read = |it: &Value| (it["kind"].as_str().unwrap_or_default().to_owned(), it["quantity"].as_i64().unwrap_or(0));
+    let read = |it: &Value| {
+        (it["kind"].as_str().unwrap_or_default().to_owned(), it["quantity"].as_i64().unwrap_or(0))
+    };
     items.iter().map(read).collect()
 }
 
@@ -80,7 +82,8 @@ async fn a_movement_is_made_once_with_its_key() {
     let path = "/api/v1/inventory/movements";
     let receive = movement("receive", &variant, 3);
     merchant.post(path, &receive).await.is_refused(400, "idempotency-key-required");
-    let answers = futures::future::join_all((0..5).map(|_| async { merchant.post(path, &receive).key(&key).await }));
+    let answers =
+        futures::future::join_all((0..5).map(|_| async { merchant.post(path, &receive).key(&key).await }));
     let answers = answers.await;
     assert!(answers.iter().all(|answer| answer.is_success() && answer.body == answers[0].body));
     let other = movement("receive", &variant, 4);
@@ -98,7 +101,10 @@ async fn what_is_reserved_or_not_there_does_not_leave() {
     transfer["to_location_id"] = lyon.as_str().into();
     for attempt in [movement("adjust", &variant, -3), movement("ship", &variant, 3), transfer] {
         let refused = merchant.moves(&attempt).await.is_refused(409, "stock-reserved");
-        assert_eq!((&refused.answer().json()["on_hand"], &refused.answer().json()["reserved"]), (&json!(5), &json!(3)));
+        assert_eq!(
+            (&refused.answer().json()["on_hand"], &refused.answer().json()["reserved"]),
+            (&json!(5), &json!(3))
+        );
     }
     merchant.moves(&movement("adjust", &variant, -6)).await.is_refused(409, "stock-short");
     merchant.moves(&movement("ship", &id("var"), 1)).await.is_refused(409, "stock-short");
@@ -152,7 +158,11 @@ async fn what_lies_at_a_closed_location_is_not_for_sale() {
     // What is promised can leave.
     orders.commits(&before).await.is(200).accept();
     orders.ships(&before).await.is(200).accept();
-    merchant.patch(path.clone(), &json!({"active": true})).if_match("\"v1\"").await.is_refused(412, "precondition-failed");
+    merchant
+        .patch(path.clone(), &json!({"active": true}))
+        .if_match("\"v1\"")
+        .await
+        .is_refused(412, "precondition-failed");
     merchant.patch(path, &json!({"active": true})).if_match(closed.etag()).await.is(200).accept();
     assert_eq!(merchant.sees_available(&variant).await, 3);
 }
@@ -163,7 +173,10 @@ async fn a_location_has_a_name_of_its_own() {
     let merchant = shop.merchant().await;
     let list = merchant.get("/api/v1/inventory/locations").await.is(200);
     let items = list.json()["items"].as_array().expect("a list");
-    assert!(items.iter().any(|it| it["id"] == MAIN && it["name"] == "main" && it["active"] == true), "{list}");
+    assert!(
+        items.iter().any(|it| it["id"] == MAIN && it["name"] == "main" && it["active"] == true),
+        "{list}"
+    );
     let (path, name) = ("/api/v1/inventory/locations", unique("Lyon"));
     let lyon = merchant.post(path, &json!({"name": name})).await.is(201);
     let taken = merchant.post(path, &json!({"name": name.to_uppercase()})).await;
@@ -172,8 +185,16 @@ async fn a_location_has_a_name_of_its_own() {
     merchant.patch(own.clone(), &json!({"name": "main"})).await.is_refused(409, "location-name-taken");
     merchant.patch(own.clone(), &json!({"name": unique("Paris")})).await.is(200).accept();
     for name in [json!(""), json!(" Lyon"), json!("a\u{7}b"), json!("x".repeat(101)), Value::Null, json!(1)] {
-        merchant.post(path, &json!({"name": name})).await.is_refused(422, "invalid-request").with_field("/name");
-        merchant.patch(own.clone(), &json!({"name": name})).await.is_refused(422, "invalid-request").with_field("/name");
+        merchant
+            .post(path, &json!({"name": name}))
+            .await
+            .is_refused(422, "invalid-request")
+            .with_field("/name");
+        merchant
+            .patch(own.clone(), &json!({"name": name}))
+            .await
+            .is_refused(422, "invalid-request")
+            .with_field("/name");
     }
     merchant.patch(format!("{path}/{}", id("loc")), &json!({})).await.is_refused(404, "not-found");
 }
@@ -184,7 +205,8 @@ async fn low_stock_is_found() {
     let merchant = shop.merchant().await;
     let (variant, path) = (id("var"), |variant: &str| format!("/api/v1/inventory/stock/{variant}"));
     merchant.receives(&variant, MAIN, 5).await.is(201).accept();
-    let watched = merchant.put(path(&variant), &json!({"low_stock_threshold": 3, "backorder": false})).await.is(200);
+    let watched =
+        merchant.put(path(&variant), &json!({"low_stock_threshold": 3, "backorder": false})).await.is(200);
     assert_eq!((&watched.json()["low"], &watched.json()["backorder"]), (&json!(false), &json!(false)));
     let low = async |low: bool| {
         let list = merchant.get(format!("/api/v1/inventory/stock?variant={variant}&low={low}")).await.is(200);
@@ -195,7 +217,12 @@ async fn low_stock_is_found() {
     assert_eq!((low(true).await, low(false).await), (Some(1), Some(0)));
     let stale = merchant.put(path(&variant), &json!({"low_stock_threshold": null})).if_match("\"v0\"").await;
     stale.is_refused(412, "precondition-failed");
-    merchant.put(path(&variant), &json!({"low_stock_threshold": null})).if_match(watched.etag()).await.is(200).accept();
+    merchant
+        .put(path(&variant), &json!({"low_stock_threshold": null}))
+        .if_match(watched.etag())
+        .await
+        .is(200)
+        .accept();
     assert_eq!((low(true).await, low(false).await), (Some(0), Some(1)));
     for (body, field) in [
         (json!({"low_stock_threshold": -1}), "/low_stock_threshold"),
@@ -240,7 +267,11 @@ async fn a_movement_that_makes_no_sense_is_refused() {
     for query in ["?variant=x", "?kind=x", "?limit=0", "?low=1"] {
         merchant.get(format!("/api/v1/inventory/movements{query}")).await.is_refused_somehow();
     }
-    shop.stranger().get("/api/v1/inventory/availability?variants=").await.is_refused(422, "invalid-request").with_field("variants");
+    shop.stranger()
+        .get("/api/v1/inventory/availability?variants=")
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("variants");
 }
 
 #[tokio::test]
@@ -285,7 +316,8 @@ async fn the_catalogue_follows_the_stock() {
     orders.reserves(&id("ord"), &[(lamp.variant(), 1)]).await.is(201).accept();
     assert_eq!(can_be_bought(shop, &lamp).await, (false, json!(false)));
     // What a merchant changes of the variant does not make it there.
-    let mut variants = json!([{"sku": lamp.json["variants"][0]["sku"], "price": {"amount": 1, "currency": "EUR"}}]);
+    let mut variants =
+        json!([{"sku": lamp.json["variants"][0]["sku"], "price": {"amount": 1, "currency": "EUR"}}]);
     merchant.changes(&lamp, &json!({"variants": variants})).await.is(200).accept();
     assert_eq!(can_be_bought(shop, &lamp).await, (false, json!(false)));
     orders.releases(&order).await.is(200).accept();

@@ -56,7 +56,8 @@ impl Load {
             let mut kept: &'static [&'static str] = &["none", "open"];
             for (step, states) in STEPS {
                 let back = number % 3 == 0 && step == "commit";
-                let (step, states): (_, &'static [_]) = if back { ("release", &["released"]) } else { (step, states) };
+                let (step, states): (_, &'static [_]) =
+                    if back { ("release", &["released"]) } else { (step, states) };
                 if self.takes(step, &order).await.is_none() {
                     promised.push((order, kept));
                     return promised;
