@@ -145,6 +145,14 @@ async fn a_plugin_in_javascript_takes_the_place_of_the_default() {
 }
 
 #[tokio::test]
+async fn one_interface_may_come_from_another_plugin_than_the_rest() {
+    let Some(rules) = Rules::stand(Plugin::JavaScriptForShipping, "").await else { return };
+    let answer = rules.evaluate(&cart("NL", &[(&[], 1210, 1)])).await.is(200);
+    assert_eq!(answer.text("/shipping_methods/0/code"), "bicycle");
+    assert_eq!(answer.text("/lines/0/taxes/0/label"), "btw");
+}
+
+#[tokio::test]
 async fn what_a_plugin_in_javascript_throws_is_its_error() {
     let Some(rules) = Rules::stand(Plugin::JavaScript, "{").await else { return };
     rules.shop.expects_faults();
