@@ -123,7 +123,7 @@ async fn a_configuration_that_cannot_be_is_reported_and_not_shown() {
 fn logs_of_rules(rules: &Rules) -> String {
     let logs = rules.shop.state().join("logs");
     let read = |end| std::fs::read_to_string(logs.join(format!("rules_{end}.txt"))).unwrap_or_default();
-    read("stdout") + &read("stderr")
+    ["stdout", "stderr"].map(read).concat()
 }
 
 #[tokio::test]
