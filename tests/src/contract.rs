@@ -25,6 +25,11 @@ pub(crate) async fn learn(place: &Place) -> &'static Value {
     DOCUMENT.get_or_init(read).await
 }
 
+/// Whether the document has been read in this run.
+pub(crate) fn is_learnt() -> bool {
+    DOCUMENT.initialized()
+}
+
 /// The live document of the whole suite.
 pub async fn document(person: &Person) -> &'static Value {
     learn(person.place()).await

@@ -1,6 +1,7 @@
 //! The rules, as the service orders asks them: the whole suite, with a door to `rules` and any plugin.
 
 use crate::answer::Answer;
+use crate::contract;
 use crate::person::Person;
 use crate::project::{component, components, root};
 use crate::suite::Suite;
@@ -15,6 +16,8 @@ pub enum Plugin {
     Default,
     /// `tests/fixtures/rules-js`, in JavaScript.
     JavaScript,
+    /// The same for shipping alone, and the default for the rest.
+    JavaScriptForShipping,
     /// `tests/fixtures/rules-mischief`, which does what no plugin should.
     Mischief,
 }
@@ -29,7 +32,9 @@ pub struct Rules {
 impl Rules {
     /// A suite with this plugin and this text as its configuration.
     pub async fn stand(plugin: Plugin, config: &str) -> Option<Self> {
-        drop(Suite::own().await?); // What the whole suite documents is learned from a whole suite.
+        if !contract::is_learnt() {
+            drop(Suite::own().await?); // What the whole suite documents is learned from a whole suite.
+        }
         let folder = tempfile::tempdir().expect("a folder for the manifest");
         let manifest = folder.path().join("spin.toml");
         std::fs::write(&manifest, with_a_door(plugin)).expect("a manifest");
@@ -88,20 +93,33 @@ fn with_a_door(plugin: Plugin) -> String {
     for (id, source) in components() {
         manifest["component"][&id]["source"] = source.to_string_lossy().into_owned().into();
     }
-    let file = match plugin {
-        Plugin::Default => None,
-        Plugin::JavaScript => Some(component("rules_js")),
-        Plugin::Mischief => Some(component("rules_mischief")),
-    };
-    if let Some(file) = file {
-        assert!(file.exists(), "{} is missing: run `cargo xtask build --fixtures`", file.display());
-        let dependency: toml::Table =
-            [("path".to_owned(), file.to_string_lossy().into_owned().into())].into_iter().collect();
-        manifest["component"]["rules"]["dependencies"]["souk:rules@1.0.0"] = dependency.into();
-    }
+    manifest["component"]["rules"]["dependencies"] = dependencies(plugin).into();
     let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
     let door = [("route", "/rules/..."), ("component", "rules")];
     let door: toml::Table = door.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
     triggers.push(door.into());
     manifest.to_string()
+}
+
+/// What fulfils the imports of `rules`.
+fn dependencies(plugin: Plugin) -> toml::Table {
+    let from = |key: &str, value: String| toml::Table::from_iter([(key.to_owned(), value.into())]);
+    let default = || from("component", "rules-default".to_owned());
+    let built = |name: &str| {
+        let file = component(name);
+        assert!(file.exists(), "{} is missing: run `cargo xtask build --fixtures`", file.display());
+        from("path", file.to_string_lossy().into_owned())
+    };
+    let whole = |dependency| vec![("souk:rules@1.0.0", dependency)];
+    let chosen = match plugin {
+        Plugin::Default => whole(default()),
+        Plugin::JavaScript => whole(built("rules_js")),
+        Plugin::Mischief => whole(built("rules_mischief")),
+        Plugin::JavaScriptForShipping => vec![
+            ("souk:rules/discount@1.0.0", default()),
+            ("souk:rules/shipping@1.0.0", built("rules_js")),
+            ("souk:rules/tax@1.0.0", default()),
+        ],
+    };
+    chosen.into_iter().map(|(name, dependency)| (name.to_owned(), dependency.into())).collect()
 }
