@@ -60,7 +60,7 @@ pub async fn add(ctx: Ctx, caller: Caller, submit: Submit<CustomerInput>) -> Res
         Attempt::First(tx) => tx,
     };
     let mut consents = Consents::new();
-    rules::note(&mut consents, &body.consents, Timestamp::now());
+    rules::note(&mut consents, body.consents, Timestamp::now());
     let new = NewCustomer {
         user_id: body.user_id,
         email: &body.email,
@@ -145,7 +145,7 @@ pub async fn change(
 fn apply(customer: &mut Customer, change: CustomerChange) {
     customer.version += 1;
     customer.updated_at = Timestamp::now();
-    rules::note(&mut customer.consents, &change.consents, customer.updated_at);
+    rules::note(&mut customer.consents, change.consents, customer.updated_at);
     if let Some(email) = change.email {
         customer.email = email;
     }

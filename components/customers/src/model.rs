@@ -65,6 +65,39 @@ pub struct Consent {
 /// The answers, by topic.
 pub type Consents = BTreeMap<Topic, Consent>;
 
+/// What is said now about each topic: nothing about those that are absent.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// About being written to about the shop's news.
+    #[serde(default)]
+    pub newsletter: Option<bool>,
+    /// About having visits counted.
+    #[serde(default)]
+    pub analytics: Option<bool>,
+    /// About being shown what fits earlier purchases.
+    #[serde(default)]
+    pub personalisation: Option<bool>,
+    /// About having data passed on to partners.
+    #[serde(default)]
+    pub partners: Option<bool>,
+}
+
+impl Said {
+    /// Each topic that something is said about, with what.
+    pub fn topics(self) -> impl Iterator<Item = (Topic, bool)> {
+        let Self { newsletter, analytics, personalisation, partners } = self;
+        [
+            (Topic::Newsletter, newsletter),
+            (Topic::Analytics, analytics),
+            (Topic::Personalisation, personalisation),
+            (Topic::Partners, partners),
+        ]
+        .into_iter()
+        .filter_map(|(topic, given)| Some((topic, given?)))
+    }
+}
+
 /// A new customer.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +130,7 @@ pub struct CustomerInput {
     /// What was said about each topic.
     #[garde(skip)]
     #[serde(default)]
-    pub consents: BTreeMap<Topic, bool>,
+    pub consents: Said,
 }
 
 /// What changes of a customer (JSON merge patch, RFC 7396): what is absent stays, null erases.
@@ -129,7 +162,7 @@ pub struct CustomerChange {
     /// What is said now; topics that are absent stay as they are.
     #[garde(skip)]
     #[serde(default)]
-    pub consents: BTreeMap<Topic, bool>,
+    pub consents: Said,
 }
 
 /// An address of a customer.

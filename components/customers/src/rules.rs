@@ -1,9 +1,8 @@
 //! Pure decisions about customers: what consent means, and what erasure leaves.
 
-use crate::model::{Consent, Consents, Topic};
+use crate::model::{Consent, Consents, Said};
 use serde::Serialize;
 use souk_kit::Timestamp;
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How many addresses a customer has at most.
@@ -14,11 +13,11 @@ pub const MAX_ADDRESSES: u32 = 100;
 const YEARS_OF_BOOKS: i32 = 10;
 
 /// Notes what is said now. Saying the same again does not make it younger: the time is part of the proof.
-pub fn note(consents: &mut Consents, said: &BTreeMap<Topic, bool>, now: Timestamp) {
-    for (topic, given) in said {
-        let known = consents.entry(*topic).or_insert(Consent { given: *given, at: now });
-        if known.given != *given {
-            *known = Consent { given: *given, at: now };
+pub fn note(consents: &mut Consents, said: Said, now: Timestamp) {
+    for (topic, given) in said.topics() {
+        let known = consents.entry(topic).or_insert(Consent { given, at: now });
+        if known.given != given {
+            *known = Consent { given, at: now };
         }
     }
 }
@@ -85,18 +84,19 @@ fn books_end(now: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Topic;
 
     #[test]
     fn saying_the_same_again_keeps_the_time() {
         let at = Timestamp::from_millis;
         let mut consents = Consents::new();
-        let says = |given| BTreeMap::from([(Topic::Newsletter, given)]);
-        note(&mut consents, &says(true), at(1));
-        note(&mut consents, &says(true), at(2));
+        let says = |given| Said { newsletter: Some(given), ..Said::default() };
+        note(&mut consents, says(true), at(1));
+        note(&mut consents, says(true), at(2));
         assert_eq!(consents[&Topic::Newsletter], Consent { given: true, at: at(1) });
-        note(&mut consents, &says(false), at(3));
+        note(&mut consents, says(false), at(3));
         assert_eq!(consents[&Topic::Newsletter], Consent { given: false, at: at(3) });
-        note(&mut consents, &BTreeMap::new(), at(4));
+        note(&mut consents, Said::default(), at(4));
         assert_eq!(consents.len(), 1);
     }
 

@@ -115,6 +115,9 @@ fn bad_query(rejection: &QueryRejection) -> Problem {
     let text = rejection.body_text();
     let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
     let unknown = text.split_once("unknown field `").and_then(|(_, rest)| rest.split_once('`'));
+    if let Some(name) = missing_field(text) {
+        return Problem::invalid(vec![FieldError::parameter(name, "is required")]);
+    }
     match (unknown, text.split_once(": ")) {
         (Some((name, _)), _) => {
             Problem::invalid(vec![FieldError::parameter(name, "is not a parameter of this list")])
