@@ -10,6 +10,7 @@ mod api;
 mod bench;
 mod bootstrap;
 mod catalogue;
+mod chaos;
 mod compile;
 mod deny;
 mod doctor;
@@ -37,6 +38,7 @@ enum Command {
     Build(compile::BuildArgs),
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
+    Chaos(chaos::ChaosArgs),
     Demo(catalogue::DemoArgs),
     Generate(generate::GenerateArgs),
     Doctor(doctor::DoctorArgs),
@@ -59,6 +61,7 @@ fn run(command: Command) -> Result<()> {
         Command::Build(args) => compile::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Demo(args) => catalogue::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -176,7 +176,7 @@ fn end_to_end_at(project: &Project, args: &TestArgs, url: &str) -> Result<()> {
         env.push((name.to_owned(), value(name)?));
     }
     env.extend(file.variable("maintenance_key").ok().map(|key| (MAINTENANCE_KEY.to_owned(), key.to_owned())));
-    end_to_end(project, args, &env)
+    end_to_end(project, args.name.as_deref(), &env)
 }
 
 /// The end-to-end tests against a fresh suite on the real Spin.
@@ -199,16 +199,16 @@ fn on_spin(project: &Project, args: &TestArgs) -> Result<()> {
         (ADMIN_PASSWORD, password),
         (MAINTENANCE_KEY, secrets.variable("maintenance_key")?),
     ];
-    end_to_end(project, args, &env.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    end_to_end(project, args.name.as_deref(), &env.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
 /// The end-to-end tests, told by `env` which suite to use.
-fn end_to_end(project: &Project, args: &TestArgs, env: &[(String, String)]) -> Result<()> {
+pub fn end_to_end(project: &Project, name: Option<&str>, env: &[(String, String)]) -> Result<()> {
     let targets = test_targets(project)?;
     // `--workspace` for the same reason as in `compile::programs`.
     let mut all = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     all.extend(targets.iter().flat_map(|target| ["--test", target.as_str()]));
-    all.extend(args.name.as_deref());
+    all.extend(name);
     shell::run_with(&project.root, cargo(), &all, env)
 }
 
