@@ -28,7 +28,9 @@ impl Person {
     /// Adds an address of theirs, and with it what else is said: which default it is, say.
     pub async fn adds_address(&self, address: &Value, more: &Value) -> Answer {
         let mut body = json!({"address": address});
-        body.as_object_mut().zip(more.as_object()).map(|(body, more)| body.extend(more.clone()));
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
         self.post("/api/v1/customers/me/addresses", &body).await
     }
 

@@ -39,8 +39,7 @@ impl Opened {
     /// `service` reads something of `audience`.
     pub async fn asks(&self, service: &str, audience: &str, path: &str) -> Answer {
         let stranger = self.shop.stranger();
-        let answer = stranger.get(path).header("souk-identity", self.assertion(service, audience)).await;
-        answer
+        stranger.get(path).header("souk-identity", self.assertion(service, audience)).await
     }
 
     /// `service` tells `audience` of an event. What comes back need not be an answer, since the suite may die.
@@ -52,8 +51,7 @@ impl Opened {
     ) -> Result<Answer, reqwest::Error> {
         let stranger = self.shop.stranger();
         let request = stranger.post("/internal/events", event);
-        let answer = request.header("souk-identity", self.assertion(service, audience)).attempt().await;
-        answer
+        request.header("souk-identity", self.assertion(service, audience)).attempt().await
     }
 }
 
