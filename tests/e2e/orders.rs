@@ -420,3 +420,58 @@ async fn rules_that_do_not_answer_are_replaced_by_the_fallback() {
     let placed = guest.tries_to_order(&cart, &total, &unique("k")).await.is(201);
     assert_eq!(placed.json()["provisional"], true);
 }
+
+#[tokio::test]
+async fn an_order_goes_to_an_address_of_the_customer() {
+    let shop = Suite::start().await;
+    let (ana, bob) = (shop.sign_up("ana").await, shop.sign_up("bob").await);
+    let lamp = shop.has_lamps(5).await;
+    let kept = ana.post("/api/v1/customers/me/addresses", &json!({"address": home()})).await.is(201);
+    let (_, total) = ana.fills_cart(&lamp, 1).await;
+    let order = json!({
+        "lines": [{"variant_id": lamp.variant(), "quantity": 1}], "shipping_address_id": kept.text("/id"),
+        "shipping_method": "standard", "expected_total": total,
+    });
+    let refused = bob.post("/api/v1/orders", &order).key(&unique("k")).await;
+    refused.is_refused(422, "invalid-request").with_field("/shipping_address_id");
+    let placed = ana.post("/api/v1/orders", &order).key(&unique("k")).await.is(201);
+    assert_eq!((placed.text("/email"), placed.text("/shipping_address/city")), (ana.email(), "Paris"));
+    let history = ana.get("/api/v1/customers/me/orders").await.is(200);
+    assert_eq!(history.text("/items/0/id"), placed.text("/id"));
+}
+
+#[tokio::test]
+async fn a_paid_order_has_an_invoice_that_its_buyer_can_read() {
+    let shop = Suite::start().await;
+    let ana = shop.sign_up("ana").await;
+    let lamp = shop.has_lamps(5).await;
+    let order = ana.orders(&lamp, 2).await;
+    ana.pays_with(&order, GOOD_CARD).await.is(200).accept();
+    let paid = ana.sees_that(&order, |order| order["invoice"].is_string()).await;
+    let invoices = ana.get("/api/v1/invoices").await.is(200);
+    assert_eq!(invoices.json()["items"][0]["number"], paid["invoice"]);
+    let export = ana.get("/api/v1/customers/me/export").await.is(200);
+    assert_eq!(export.text("/services/orders/orders/0/id"), order.id());
+}
+
+#[tokio::test]
+async fn a_coupon_of_one_use_is_used_once() {
+    let rules = json!({"discounts": [{"code": "ONCE", "label": "Welcome", "gives": {"percentage": {"off_bp": 1000}}, "max_uses": 1}]});
+    let Some(shop) = Suite::own_with(&[("rules_config", &rules.to_string())]).await else { return };
+    let guest = shop.stranger();
+    let lamp = shop.has_lamps(20).await;
+    let fill = async || {
+        let (cart, _) = guest.fills_cart(&lamp, 1).await;
+        let seen = guest.changes_cart(&cart, &json!({"coupons": ["once"]})).await.is(200);
+        assert_eq!(seen.json()["coupons"][0]["status"], "applied", "{seen}");
+        (cart, seen.json()["totals"]["total"].clone())
+    };
+    let carts = [fill().await, fill().await, fill().await];
+    let orders =
+        carts.iter().map(async |(cart, total)| guest.tries_to_order(cart, total, &unique("k")).await);
+    let answers = join_all(orders).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_success()).count(), 1);
+    for answer in answers.into_iter().filter(|answer| !answer.is_success()) {
+        answer.is_refused(409, "total-changed");
+    }
+}

@@ -165,7 +165,6 @@ pub struct Known {
 #[derive(Debug, Deserialize)]
 struct KnownAddress {
     id: AddressId,
-    #[serde(flatten)]
     address: Address,
 }
 
