@@ -73,8 +73,50 @@ pub fn demo_catalogue(project: &Project, api: &Api, secrets: &EnvFile) -> Result
     create_categories(&admin, categories.context(catalogue::CATEGORIES_FILE)?)?;
     let products = project::read(&project.path(catalogue::PRODUCTS_FILE))?;
     let lines: Vec<_> = products.lines().map(str::to_owned).collect();
-    import(&admin, lines.len(), lines.into_iter())
+    import(&admin, lines.len(), lines.into_iter())?;
+    demo_stock(&admin)
 }
+
+/// How many units of each variant the demo has.
+const DEMO_UNITS: u32 = 100;
+/// The location that is there from the start.
+const MAIN_LOCATION: &str = "loc_00000000000000000000000000";
+
+/// Puts the demo's products into the stock, so that they can be bought.
+fn demo_stock(admin: &Api) -> Result<()> {
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/products?limit=100{cursor}");
+        let page = admin.get(&path)?.expect(200, "listing products")?.json()?;
+        let mut counts = Vec::new();
+        for product in page["items"].as_array().into_iter().flatten() {
+            let path = format!("/api/v1/products/{}", product["id"].as_str().unwrap_or_default());
+            let product = admin.get(&path)?.expect(200, "reading a product")?.json()?;
+            let variants = product["variants"].as_array().into_iter().flatten();
+            counts.extend(variants.map(|it| json!({"variant_id": it["id"], "on_hand": DEMO_UNITS})));
+        }
+        for counts in counts.chunks(COUNTED) {
+            let count =
+                json!({"location_id": MAIN_LOCATION, "reason": "the demo's first stock", "counts": counts});
+            let key = random_key()?;
+            let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+            let answer = admin.send(
+                Method::POST,
+                "/api/v1/inventory/counts",
+                &headers,
+                count.to_string().into_bytes(),
+            )?;
+            answer.expect(200, "counting the demo's stock")?;
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The most variants of one count.
+const COUNTED: usize = 1000;
 
 /// Creates categories, parents first; those that exist stay as they are.
 pub fn create_categories(admin: &Api, categories: Vec<Value>) -> Result<()> {

@@ -116,8 +116,8 @@ pub struct AddedLine {
 #[utoipa::path(post, path = "/carts", tag = "carts", request_body = NewCart, security((), ("bearer" = ["account"])),
     responses((status = 201, description = "Begun", body = Cart), (status = 200, description = "There was one", body = Cart),
         (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
-pub async fn begin(ctx: Ctx, buyer: Buyer, body: Option<Valid<NewCart>>) -> Result<Response> {
-    let currency = body.and_then(|Valid(body)| body.currency).unwrap_or(Currency::EUR);
+pub async fn begin(ctx: Ctx, buyer: Buyer, Valid(body): Valid<NewCart>) -> Result<Response> {
+    let currency = body.currency.unwrap_or(Currency::EUR);
     if let Some(user) = buyer.user_id() {
         let tx = ctx.begin().await?;
         let (status, stored) = match cart::open_of(&tx, user).await? {
