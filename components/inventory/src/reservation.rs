@@ -6,13 +6,14 @@ use crate::problem::Refused;
 use crate::rules::{self, Wanted};
 use crate::store::reservation::{self as store, Stored};
 use axum::Json;
+use futures::lock::{Mutex, MutexGuard};
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::id::{OrderId, VariantId};
 use souk_kit::permission::scope::INVENTORY_READ;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, PathId, Problem, Result, Subject, Timestamp, Valid};
+use souk_kit::{Caller, Ctx, DbError, PathId, Problem, Result, Subject, Timestamp, Valid};
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -24,6 +25,13 @@ const MAX_QUANTITY: i64 = 1_000_000;
 const LONGEST_S: u64 = 7 * 24 * 3600;
 /// How often somebody else may be faster before the caller is asked to come again.
 const TRIES: usize = 10;
+
+/// Between two looks whether it is one's turn; a reservation takes about as long.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Buyers of one instance, one at a time: they would queue for the write lock anyway, which SQLite asks for again and again
+/// at growing intervals. And who comes after the last unit is gone sees so without asking for the lock at all.
+static QUEUE: Mutex<()> = Mutex::new(());
 
 /// The only caller.
 pub const ORDERS: &str = "orders";
@@ -79,8 +87,12 @@ pub async fn reserve(
 ) -> Result<(StatusCode, Json<Reservation>)> {
     caller.must_be_service(ORDERS)?;
     let wanted = wanted(&request.lines);
+    let turn = turn(&ctx).await;
     let conn = ctx.conn().await?;
     for _ in 0..TRIES {
+        if ctx.time_left().is_zero() {
+            break;
+        }
         let now = Timestamp::now();
         let seen = store::look(&conn, order, &wanted, now).await?;
         match seen.existing {
@@ -99,15 +111,31 @@ pub async fn reserve(
         let until = now.after(Duration::from_secs(request.expires_in_s));
         match store::hold(&conn, order, &plan, (now, until)).await {
             Ok(held) => {
+                drop(turn);
                 item::publish_after(&ctx, held.is_news).await;
                 return Ok((StatusCode::CREATED, Json(held.stored.into())));
             }
             // Somebody was faster, for these units or for this order: look again.
             Err(error) if error.violates("never_oversold") || error.violates("reservation.order_id") => {}
+            // Nothing was done: whoever has the lock may have taken the last unit, which a look tells.
+            Err(DbError::Busy) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(Problem::unavailable("others were faster every time"))
+}
+
+/// Waits for a turn, as long as the caller does. A request of an instance cannot wake another one, so each looks by itself.
+async fn turn(ctx: &Ctx) -> Option<MutexGuard<'static, ()>> {
+    loop {
+        if let Some(turn) = QUEUE.try_lock() {
+            return Some(turn);
+        }
+        if ctx.time_left().is_zero() {
+            return None;
+        }
+        spin_sdk::time::sleep(PAUSE).await;
+    }
 }
 
 fn is_due(stored: &Stored) -> bool {
