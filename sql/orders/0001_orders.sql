@@ -105,6 +105,8 @@ CREATE TABLE coupon_uses (
   PRIMARY KEY (code, order_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX coupon_uses_by_order ON coupon_uses (order_id);
+
 CREATE TABLE coupons (
   code TEXT PRIMARY KEY,
   uses INTEGER NOT NULL CHECK (uses >= 0)

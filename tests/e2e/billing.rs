@@ -93,7 +93,9 @@ async fn fifty_orders_paid_at_once_have_numbers_without_gaps() {
     // Numbers and dates grow together.
     let mut by_number = invoices.clone();
     by_number.sort_by_key(|invoice| invoice["number"].to_string());
-    assert!(by_number.is_sorted_by_key(|invoice| invoice["issued_at"].to_string()));
+    // RFC 3339 leaves zeros at the end out, so the letter after them must not count.
+    let at = |invoice: &Value| invoice["issued_at"].as_str().map(|at| at.trim_end_matches('Z').to_owned());
+    assert!(by_number.is_sorted_by_key(at));
 }
 
 #[tokio::test]

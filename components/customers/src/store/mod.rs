@@ -146,8 +146,9 @@ pub struct Filter<'a> {
 pub async fn list(conn: &Conn, filter: &Filter<'_>) -> Result<Vec<Customer>, DbError> {
     let mut sql = format!("{CUSTOMER} WHERE erased_at IS NULL AND id > ?1");
     let after = filter.after.map(|id| id.to_string()).unwrap_or_default();
-    let mut parameters = params![after, filter.limit, filter.email];
-    if filter.email.is_some() {
+    let mut parameters = params![after, filter.limit];
+    if let Some(email) = filter.email {
+        parameters.push(email.into());
         sql += " AND email = ?3";
     }
     for word in filter.words {
