@@ -107,6 +107,7 @@ CREATE TABLE coupon_uses (
 
 CREATE INDEX coupon_uses_by_order ON coupon_uses (order_id);
 
+-- How often, counted: a checkout must not take longer the more a coupon was used.
 CREATE TABLE coupons (
   code TEXT PRIMARY KEY,
   uses INTEGER NOT NULL CHECK (uses >= 0)

@@ -5,6 +5,7 @@ mod auth;
 mod auth_alone;
 mod bad_input;
 mod billing;
+mod carts;
 mod catalogue;
 mod chaos;
 mod crash;

@@ -2,11 +2,9 @@
 
 use crate::model::Customer;
 use crate::store::{self, NewCustomer};
-use axum::extract::{FromRequestParts, Path};
-use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use souk_kit::id::{AddressId, CustomerId, InvalidId, UserId};
+use souk_kit::id::{CustomerId, InvalidId, UserId};
 use souk_kit::permission::scope;
 use souk_kit::{Caller, Ctx, Currency, Language, Problem, Result, Subject};
 use std::str::FromStr;
@@ -28,24 +26,6 @@ impl FromStr for Who {
             "me" => Ok(Self::Me),
             id => id.parse().map(Self::Customer),
         }
-    }
-}
-
-/// An address of somebody, as the path names both. What is no id names nothing: 404.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    pub who: Who,
-    pub address: AddressId,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Place {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((who, address)) = path.map_err(|_| Problem::not_found())?;
-        let (who, address) = (who.parse().ok(), address.parse().ok());
-        who.zip(address).map(|(who, address)| Self { who, address }).ok_or_else(Problem::not_found)
     }
 }
 

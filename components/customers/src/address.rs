@@ -1,6 +1,6 @@
 //! Addresses of a customer.
 
-use crate::access::{self, Place, Who};
+use crate::access::{self, Who};
 use crate::model::{Entry, EntryChange, EntryInput};
 use crate::problem::CustomersError;
 use crate::rules::MAX_ADDRESSES;
@@ -11,8 +11,8 @@ use souk_kit::id::AddressId;
 use souk_kit::permission::scope::{CUSTOMERS_READ, CUSTOMERS_WRITE};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
-    Attempt, Caller, Ctx, IfMatch, IfNoneMatch, Page, PageQuery, PathId, Result, Submit, Tagged, Timestamp,
-    Valid, ValidQuery,
+    Attempt, Caller, Ctx, IfMatch, IfNoneMatch, Page, PageQuery, PathId, PathIds, Result, Submit, Tagged,
+    Timestamp, Valid, ValidQuery,
 };
 
 /// Add an address.
@@ -78,9 +78,14 @@ pub async fn list(
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has")),
     responses((status = 200, body = Entry), (status = 304, description = "Not changed since `If-None-Match`"),
     (status = 404, body = ProblemDocument)))]
-pub async fn read(ctx: Ctx, caller: Caller, place: Place, known: IfNoneMatch) -> Result<Tagged<Entry>> {
-    let id = access::open(&ctx, &caller, place.who, CUSTOMERS_READ).await?.id;
-    let entry = store::address::find(&ctx.conn().await?, id, place.address).await?;
+pub async fn read(
+    ctx: Ctx,
+    caller: Caller,
+    PathIds(who, address): PathIds<Who, AddressId>,
+    known: IfNoneMatch,
+) -> Result<Tagged<Entry>> {
+    let id = access::open(&ctx, &caller, who, CUSTOMERS_READ).await?.id;
+    let entry = store::address::find(&ctx.conn().await?, id, address).await?;
     Ok(Tagged::new(entry.version, entry).unless(&known))
 }
 
@@ -95,13 +100,13 @@ pub async fn read(ctx: Ctx, caller: Caller, place: Place, known: IfNoneMatch) ->
 pub async fn change(
     ctx: Ctx,
     caller: Caller,
-    place: Place,
+    PathIds(who, address): PathIds<Who, AddressId>,
     wanted: IfMatch,
     Valid(change): Valid<EntryChange>,
 ) -> Result<Tagged<Entry>> {
-    let id = access::open(&ctx, &caller, place.who, CUSTOMERS_WRITE).await?.id;
+    let id = access::open(&ctx, &caller, who, CUSTOMERS_WRITE).await?.id;
     let mut tx = ctx.begin().await?;
-    let mut entry = store::address::find(&tx, id, place.address).await?;
+    let mut entry = store::address::find(&tx, id, address).await?;
     wanted.check(entry.version)?;
     entry.version += 1;
     entry.updated_at = Timestamp::now();
@@ -120,10 +125,15 @@ pub async fn change(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is removed")),
     responses((status = 204, description = "Removed"), (status = 404, body = ProblemDocument),
     (status = 412, body = ProblemDocument, description = "`precondition-failed`")))]
-pub async fn remove(ctx: Ctx, caller: Caller, place: Place, wanted: IfMatch) -> Result<StatusCode> {
-    let id = access::open(&ctx, &caller, place.who, CUSTOMERS_WRITE).await?.id;
+pub async fn remove(
+    ctx: Ctx,
+    caller: Caller,
+    PathIds(who, address): PathIds<Who, AddressId>,
+    wanted: IfMatch,
+) -> Result<StatusCode> {
+    let id = access::open(&ctx, &caller, who, CUSTOMERS_WRITE).await?.id;
     let mut tx = ctx.begin().await?;
-    let entry = store::address::find(&tx, id, place.address).await?;
+    let entry = store::address::find(&tx, id, address).await?;
     wanted.check(entry.version)?;
     store::address::remove(&mut tx, entry.id).await?;
     tx.commit().await?;

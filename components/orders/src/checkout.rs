@@ -5,31 +5,26 @@
 //! again, or the maintenance route after a crash) goes on where it stands. What cannot be brought to its end is called
 //! off, and inventory and payments hear of that.
 
-use crate::ask::{self, Basket, Intent};
-use crate::buyer::{self, Buyer, Owner};
-use crate::cart::sort;
+use crate::ask::{self, Intent};
+use crate::buyer::Buyer;
 use crate::life;
-use crate::model::{Destination, MAX_UNITS, Order, OrderLine, some_lines};
+use crate::model::{Order, OrderLine};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
 use crate::saga;
 use crate::state::State;
-use crate::store::cart::{self, Item, StoredCart};
+use crate::store::cart;
 use crate::store::order::{self, Stored};
 use crate::store::step::{self, Kind};
+use crate::wish::{Delivery, NewOrder, Quote, Source, delivery, quote};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use garde::Validate;
 use http::{StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use souk_address::Address;
-use souk_kit::id::{AddressId, CartId, LineId, OrderId, PaymentId, VariantId};
-use souk_kit::problem::ProblemDocument;
-use souk_kit::{
-    Attempt, Ctx, Currency, FieldError, Language, Money, Once, Problem, Refusal, Result, Submit, Timestamp,
-};
-use std::collections::BTreeMap;
+use souk_kit::id::{OrderId, PaymentId};
+use souk_kit::problem::{ProblemDocument, kinds};
+use souk_kit::{Attempt, Ctx, Money, Once, Problem, Refusal, Result, Submit, Timestamp};
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -41,73 +36,6 @@ pub const HELD: Duration = Duration::from_secs(45 * 60);
 const MAX_ATTEMPTS: u32 = 10;
 /// How often a price is asked for again, when a coupon's uses change meanwhile.
 const MAX_QUOTES: u32 = 3;
-
-/// An order as it is placed.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"cart_id": "crt_06b8xk2m0q3v5t7w9y1z3b5d7f", "email": "ana@example.com",
-    "shipping_address": {"name": "Ana Silva", "line1": "12 rue de la Paix", "postal_code": "75002", "city": "Paris",
-    "country": "FR"}, "shipping_method": "standard", "expected_total": {"amount": 6490, "currency": "EUR"}}))]
-pub struct NewOrder {
-    /// The cart to order. Either this or `lines`.
-    #[garde(skip)]
-    #[serde(default)]
-    cart_id: Option<CartId>,
-    /// What to order, without a cart.
-    #[garde(custom(some_lines), dive)]
-    #[serde(default)]
-    lines: Option<Vec<NewOrderLine>>,
-    /// Where mails about it go; a person who signed in may leave it to their customer record.
-    #[garde(inner(email, length(max = 254)))]
-    #[serde(default)]
-    email: Option<String>,
-    /// Where it goes. Either this or `shipping_address_id`.
-    #[garde(dive)]
-    #[serde(default)]
-    shipping_address: Option<Address>,
-    /// One of the customer's addresses.
-    #[garde(skip)]
-    #[serde(default)]
-    shipping_address_id: Option<AddressId>,
-    /// Whom the invoice is for, if it is another address.
-    #[garde(dive)]
-    #[serde(default)]
-    billing_address: Option<Address>,
-    /// How it is sent: a code of the cart's `shipping_methods`.
-    #[garde(length(min = 1, max = 64))]
-    shipping_method: String,
-    /// What the buyer has agreed to pay.
-    #[garde(custom(not_negative))]
-    expected_total: Money,
-    /// Of mails and the invoice; the customer record's, or English, if absent.
-    #[garde(skip)]
-    #[serde(default)]
-    language: Option<Language>,
-    /// What the buyer wants to say.
-    #[garde(inner(length(chars, min = 1, max = 1000)))]
-    #[serde(default)]
-    note: Option<String>,
-}
-
-/// Units to order without a cart.
-#[derive(Debug, Clone, Copy, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewOrderLine {
-    /// What.
-    #[garde(skip)]
-    variant_id: VariantId,
-    /// How many.
-    #[garde(range(min = 1, max = MAX_UNITS))]
-    quantity: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn not_negative(amount: &Money, (): &()) -> garde::Result {
-    match amount.amount >= 0 {
-        true => Ok(()),
-        false => Err(garde::Error::new("must not be below zero")),
-    }
-}
 
 /// An order that was placed, and how it is paid.
 #[derive(Debug, Serialize, ToSchema)]
@@ -169,152 +97,6 @@ pub async fn place(ctx: Ctx, buyer: Buyer, request: Submit<NewOrder>) -> Result<
     bring_to_payment(&ctx, &once, *stored, source.token).await
 }
 
-/// What is ordered: a cart, or lines that came with the request.
-struct Source {
-    cart: Option<StoredCart>,
-    items: Vec<Item>,
-    currency: Currency,
-    coupons: Vec<String>,
-    owner: Owner,
-    token: Option<String>,
-}
-
-impl Source {
-    async fn of(ctx: &Ctx, buyer: &Buyer, body: &NewOrder) -> Result<Self> {
-        match (body.cart_id, &body.lines) {
-            (Some(id), None) => Self::of_cart(ctx, buyer, id).await,
-            (None, Some(lines)) => Self::of_lines(buyer, lines, body.expected_total.currency),
-            _ => Err(one_of("/cart_id", "either `cart_id` or `lines` is required, and not both")),
-        }
-    }
-
-    async fn of_cart(ctx: &Ctx, buyer: &Buyer, id: CartId) -> Result<Self> {
-        let cart = cart::find(&ctx.conn().await?, id).await?;
-        if !buyer.owns(&cart.owner) {
-            return Err(Problem::not_found());
-        }
-        // A guest's cart that somebody orders who has signed in becomes their order.
-        let owner = match buyer.user_id() {
-            Some(user) => Owner { user_id: Some(user), token_hash: None },
-            None => cart.owner.clone(),
-        };
-        if cart.items.is_empty() && cart.order_id.is_none() {
-            return Err(OrdersError::CartEmpty.into());
-        }
-        let (items, coupons) = (cart.items.clone(), cart.coupons.clone());
-        Ok(Self { items, currency: cart.currency, coupons, owner, token: None, cart: Some(cart) })
-    }
-
-    fn of_lines(buyer: &Buyer, lines: &[NewOrderLine], currency: Currency) -> Result<Self> {
-        let mut units: BTreeMap<String, NewOrderLine> = BTreeMap::new();
-        for line in lines {
-            let known =
-                units.entry(line.variant_id.to_string()).or_insert(NewOrderLine { quantity: 0, ..*line });
-            known.quantity += line.quantity;
-        }
-        let items: Vec<Item> = units
-            .into_values()
-            .map(|line| Item {
-                id: LineId::new(),
-                variant_id: line.variant_id,
-                quantity: line.quantity,
-                seen: 0,
-            })
-            .collect();
-        if items.iter().any(|item| item.quantity > MAX_UNITS) {
-            return Err(OrdersError::CartFull.into());
-        }
-        let (owner, token) = match buyer.user_id() {
-            Some(user) => (Owner { user_id: Some(user), token_hash: None }, None),
-            None => {
-                let token = buyer::new_token()?;
-                let hash = buyer::hash(token.expose());
-                (Owner { user_id: None, token_hash: Some(hash) }, Some(token.expose().to_owned()))
-            }
-        };
-        Ok(Self { cart: None, items, currency, coupons: Vec::new(), owner, token })
-    }
-}
-
-fn one_of(pointer: &str, detail: &str) -> Problem {
-    Problem::invalid(vec![FieldError::at(pointer, detail)])
-}
-
-/// Where it goes, and who is told.
-struct Delivery {
-    email: String,
-    language: Language,
-    shipping: Address,
-    billing: Address,
-}
-
-async fn delivery(ctx: &Ctx, buyer: &Buyer, body: &NewOrder) -> Result<Delivery> {
-    let asks = body.email.is_none() || body.shipping_address_id.is_some();
-    let known = if asks { ask::customer(ctx, buyer).await? } else { None };
-    let shipping = match (&body.shipping_address, body.shipping_address_id) {
-        (Some(address), None) => address.clone(),
-        (None, Some(id)) => known
-            .as_ref()
-            .and_then(|known| known.address(id))
-            .ok_or_else(|| one_of("/shipping_address_id", "is not one of your addresses"))?,
-        _ => {
-            let detail = "either `shipping_address` or `shipping_address_id` is required, and not both";
-            return Err(one_of("/shipping_address", detail));
-        }
-    };
-    let of_record = known.as_ref().and_then(|known| known.email.clone());
-    let email = body.email.clone().or(of_record).ok_or_else(|| one_of("/email", "is required"))?;
-    let of_record = known.and_then(|known| known.language);
-    Ok(Delivery {
-        email,
-        language: body.language.or(of_record).unwrap_or_default(),
-        billing: body.billing_address.clone().unwrap_or_else(|| shipping.clone()),
-        shipping,
-    })
-}
-
-/// What it costs, and what that depends on.
-struct Quote {
-    priced: Priced,
-    provisional: bool,
-    uses: BTreeMap<String, u32>,
-}
-
-/// Verifies what is ordered, and that it costs what the buyer expects.
-async fn quote(
-    ctx: &Ctx,
-    buyer: &Buyer,
-    source: &Source,
-    delivery: &Delivery,
-    body: &NewOrder,
-) -> Result<Quote> {
-    let offers = ask::offers(ctx, source.items.iter().map(|item| item.variant_id)).await?;
-    let (wanted, unavailable) = sort(&source.items, source.currency, offers);
-    if !unavailable.is_empty() {
-        let variants = unavailable.iter().map(|line| line.variant_id.to_string()).collect();
-        return Err(OrdersError::NotForSale(variants).into());
-    }
-    let uses = order::coupon_uses(&ctx.conn().await?, &source.coupons).await?;
-    let basket = Basket {
-        currency: source.currency,
-        wanted,
-        coupons: &source.coupons,
-        uses: &uses,
-        destination: Some(&Destination::from(&delivery.shipping)),
-        method: Some(&body.shipping_method),
-        user_id: buyer.user_id(),
-    };
-    let (priced, provisional) = ask::priced(ctx, basket).await?;
-    if priced.shipping.is_none() {
-        let methods = priced.shipping_methods.into_iter().map(|method| method.code).collect();
-        return Err(OrdersError::ShippingUnavailable(methods).into());
-    }
-    if priced.totals.total != body.expected_total {
-        return Err(OrdersError::TotalChanged(priced.totals.total).into());
-    }
-    Ok(Quote { priced, provisional, uses })
-}
-
 enum Draft {
     Made(Box<Stored>),
     Repeated(Response),
@@ -342,7 +124,7 @@ async fn draft(
         }
         if now.version != seen.version {
             let detail = "The cart changed while it was being ordered.";
-            return Err(Problem::new(souk_kit::problem::kinds::PRECONDITION_FAILED, detail));
+            return Err(Problem::new(kinds::PRECONDITION_FAILED, detail));
         }
     }
     // The last use of a coupon may have gone to somebody else since the rules were asked.

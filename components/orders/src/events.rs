@@ -5,7 +5,7 @@ use crate::state::State;
 use crate::store::order::{self, Stored};
 use futures::future::BoxFuture;
 use serde::Deserialize;
-use souk_kit::id::{OrderId, UserId};
+use souk_kit::id::{OrderId, RefundId, UserId};
 use souk_kit::{Event, Money, Result, Tx};
 
 /// Takes an event in.
@@ -38,7 +38,11 @@ struct PaymentNews {
 
 /// The order is paid, unless it was called off: then the money goes back.
 async fn captured(tx: &Tx, news: &PaymentNews) -> Result<()> {
-    let Some(mut stored) = order::look_up(tx, news.order_id).await? else { return Ok(()) };
+    let Some(mut stored) = order::look_up(tx, news.order_id).await? else {
+        // It was deleted while the buyer paid.
+        let reason = "paid after the order was deleted";
+        return life::send_back(tx, news.order_id, RefundId::new(), news.captured, reason).await;
+    };
     let is_all = news.captured.amount >= stored.order.totals.total.amount;
     match stored.order.state {
         State::Draft | State::PendingPayment if is_all => {

@@ -12,6 +12,7 @@ mod ask;
 mod buyer;
 mod cart;
 mod checkout;
+mod contents;
 mod events;
 mod fulfilment;
 mod life;
@@ -23,6 +24,7 @@ mod saga;
 mod state;
 mod store;
 mod tracking;
+mod wish;
 
 use souk_kit::{Database, Service, Subscription};
 use utoipa_axum::router::OpenApiRouter;

@@ -60,7 +60,8 @@ pub async fn discard(tx: &Tx, stored: &Stored) -> Result<()> {
     if let Some(cart) = stored.cart_id {
         cart::set_order(tx, cart, None).await?;
     }
-    Ok(order::delete(tx, id).await?)
+    step::drop_all(tx, id).await?;
+    Ok(order::delete(tx, stored).await?)
 }
 
 /// Sends money back. Payments does it, and says when it is done.
@@ -82,9 +83,14 @@ pub async fn refund(
     order::update(tx, stored).await?;
     let told = format!("refund of {} {currency} requested: {reason}", decimal(amount));
     order::note(tx, order_id, stored.order.state, author, &told).await?;
-    let body = json!({"amount": amount, "reason": reason, "key": id});
-    step::add(tx, order_id, Kind::Refund, &id.to_string(), &body, Timestamp::now()).await?;
+    send_back(tx, order_id, id, amount, reason).await?;
     Ok(id)
+}
+
+/// Asks payments to send money back. The order itself may be gone.
+pub async fn send_back(tx: &Tx, order: OrderId, id: RefundId, amount: Money, reason: &str) -> Result<()> {
+    let body = json!({"amount": amount, "reason": reason, "key": id});
+    Ok(step::add(tx, order, Kind::Refund, &id.to_string(), &body, Timestamp::now()).await?)
 }
 
 /// Money has gone back: `amount`, for this reason.

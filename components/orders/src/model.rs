@@ -3,7 +3,7 @@
 use crate::state::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use souk_address::Address;
+use souk_address::{Address, known_country};
 use souk_kit::id::{CartId, LineId, OrderId, PaymentId, ProductId, ReturnId, ShipmentId, UserId, VariantId};
 use souk_kit::{Currency, Language, Money, Timestamp};
 use std::collections::BTreeMap;
@@ -142,13 +142,6 @@ pub struct Destination {
     #[garde(inner(length(chars, min = 1, max = 16)))]
     #[serde(default)]
     pub postal_code: Option<String>,
-}
-
-fn known_country(code: &str, (): &()) -> garde::Result {
-    match souk_address::country::exists(code) {
-        true => Ok(()),
-        false => Err(garde::Error::new("is not an ISO 3166-1 alpha-2 code")),
-    }
 }
 
 impl From<&Address> for Destination {

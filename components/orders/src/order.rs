@@ -212,7 +212,7 @@ pub async fn delete(ctx: Ctx, caller: Caller, PathId(id): PathId<OrderId>) -> Re
     if !matches!(state, State::Draft | State::Cancelled) || stored.order.paid_at.is_some() {
         return Err(OrdersError::State(state).into());
     }
-    order::delete(&tx, id).await?;
+    order::delete(&tx, &stored).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use crate::store::step::{self, Due, Kind};
 use http::{Method, StatusCode};
 use serde_json::json;
 use souk_kit::client::Reply;
-use souk_kit::id::OrderId;
+use souk_kit::id::{OrderId, PaymentId};
 use souk_kit::{Ctx, Level, Problem, Result, Timestamp, log};
 use std::time::Duration;
 
@@ -98,10 +98,19 @@ async fn release(ctx: &Ctx, id: OrderId) -> Result<()> {
 
 /// Makes the payment of a cancelled order impossible. What was captured already comes back as an event, and is refunded.
 async fn cancel_payment(ctx: &Ctx, id: OrderId) -> Result<()> {
-    let Some(payment) = ask::payment_of(ctx, id).await? else { return Ok(()) };
+    let Some(payment) = payment_of(ctx, id).await? else { return Ok(()) };
     let path = format!("/payments/intents/{payment}/cancel");
     let reply = ctx.call(Method::POST, "payments", path).idempotency_key(id.to_string()).send().await?;
     settled(&reply)
+}
+
+/// The payment of an order. A draft that was cut off may have one that it does not know of, and so may one that is gone.
+async fn payment_of(ctx: &Ctx, id: OrderId) -> Result<Option<PaymentId>> {
+    let stored = order::look_up(&ctx.conn().await?, id).await?;
+    match stored.and_then(|stored| stored.order.payment_id) {
+        Some(known) => Ok(Some(known)),
+        None => ask::payment_of(ctx, id).await,
+    }
 }
 
 /// Done, if the other side did it or has nothing that it could be done to.
@@ -126,7 +135,7 @@ async fn to_inventory(ctx: &Ctx, step: &Due, what: &str) -> Result<()> {
 
 /// Gives money back. That it is back comes as an event; that it cannot be is known at once.
 async fn refund(ctx: &Ctx, step: &Due) -> Result<()> {
-    let Some(payment) = ask::payment_of(ctx, step.order).await? else {
+    let Some(payment) = payment_of(ctx, step.order).await? else {
         return Err(Problem::internal("a refund of an order that has no payment"));
     };
     let path = format!("/payments/intents/{payment}/refunds");

@@ -81,7 +81,8 @@ impl Address {
     }
 }
 
-fn known_country(code: &str, (): &()) -> garde::Result {
+/// Refuses what is no country: a rule for garde.
+pub fn known_country(code: &str, (): &()) -> garde::Result {
     match country::exists(code) {
         true => Ok(()),
         false => Err(garde::Error::new("is not an ISO 3166-1 alpha-2 code")),

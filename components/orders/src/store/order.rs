@@ -117,12 +117,16 @@ pub async fn update(tx: &Tx, stored: &mut Stored) -> Result<(), DbError> {
     .await
 }
 
-/// Removes an order and all that hangs on it.
-pub async fn delete(tx: &Tx, id: OrderId) -> Result<(), DbError> {
+/// Removes an order, what is written of it, and the cart that it was made of, unless that is open again. What the order
+/// still asks of others stays, in its steps.
+pub async fn delete(tx: &Tx, stored: &Stored) -> Result<(), DbError> {
+    let id = stored.order.id;
+    if let Some(cart) = stored.cart_id {
+        tx.exec("DELETE FROM carts WHERE id = ?1 AND order_id = ?2", params![cart, id]).await?;
+    }
     for sql in [
         "DELETE FROM refunds WHERE order_id = ?1",
         "DELETE FROM coupon_uses WHERE order_id = ?1",
-        "DELETE FROM steps WHERE order_id = ?1",
         "DELETE FROM order_history WHERE order_id = ?1",
         "DELETE FROM orders WHERE id = ?1",
     ] {
