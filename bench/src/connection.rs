@@ -38,14 +38,26 @@ impl Connection {
 
     /// Sends a request and reads its answer to the end; the answer's status.
     pub async fn ask(&mut self, request: &[u8]) -> Result<u16> {
-        let answer = self.exchange(request).await;
-        if !matches!(answer, Ok(Head { close: false, .. })) {
-            self.stream = None;
-        }
-        answer.map(|head| head.status)
+        let answer = self.exchange(request, false).await;
+        self.finish(&answer);
+        answer.map(|(head, _)| head.status)
     }
 
-    async fn exchange(&mut self, request: &[u8]) -> Result<Head> {
+    /// The same, with the answer's body.
+    pub async fn read(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>)> {
+        let answer = self.exchange(request, true).await;
+        self.finish(&answer);
+        answer.map(|(head, body)| (head.status, body))
+    }
+
+    /// Lets the connection go when the server does, or after a failure.
+    fn finish(&mut self, answer: &Result<(Head, Vec<u8>)>) {
+        if !matches!(answer, Ok((Head { close: false, .. }, _))) {
+            self.stream = None;
+        }
+    }
+
+    async fn exchange(&mut self, request: &[u8], is_read: bool) -> Result<(Head, Vec<u8>)> {
         self.filled = 0;
         if self.stream.is_none() {
             let stream = TcpStream::connect(&self.address).await?;
@@ -59,11 +71,18 @@ impl Connection {
                 break head;
             }
         };
+        let mut body = Vec::new();
         match head.body {
+            Body::Length(length) if is_read => {
+                while self.filled < head.bytes + length {
+                    self.fill().await?;
+                }
+                body.extend_from_slice(&self.buffer[head.bytes..head.bytes + length]);
+            }
             Body::Length(length) => self.skip(head.bytes + length).await?,
-            Body::Chunked => self.skip_chunks(head.bytes).await?,
+            Body::Chunked => self.chunks(head.bytes, &mut body).await?,
         }
-        Ok(head)
+        Ok((head, body))
     }
 
     /// Reads until the answer's `total` bytes are there; what does not fit the buffer is read over itself.
@@ -78,7 +97,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn skip_chunks(&mut self, mut at: usize) -> Result<()> {
+    async fn chunks(&mut self, mut at: usize, body: &mut Vec<u8>) -> Result<()> {
         loop {
             match httparse::parse_chunk_size(&self.buffer[at..self.filled]) {
                 Ok(httparse::Status::Complete((line, size))) => {
@@ -86,6 +105,7 @@ impl Connection {
                     while self.filled < next {
                         self.fill().await?;
                     }
+                    body.extend_from_slice(&self.buffer[at + line..next - 2]);
                     at = next;
                     if size == 0 {
                         return Ok(());
@@ -138,7 +158,7 @@ mod tests {
     use super::*;
 
     /// A server that sends `pieces`, one write each, for one request.
-    async fn asked(pieces: &'static [&'static [u8]]) -> Result<u16> {
+    async fn asked(pieces: &'static [&'static [u8]]) -> Result<(u16, Vec<u8>)> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let server = async move {
@@ -153,30 +173,30 @@ mod tests {
             anyhow::Ok(())
         };
         let mut connection = Connection::new(address);
-        let (served, status) = tokio::join!(server, connection.ask(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"));
+        let (served, answer) = tokio::join!(server, connection.read(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"));
         served?;
-        status
+        answer
     }
 
     #[tokio::test]
     async fn an_answer_with_a_length_arrives_in_pieces() {
-        let status = asked(&[b"HTTP/1.1 200 OK\r\ncontent-", b"length: 5\r\n\r\nhe", b"llo"]).await;
-        assert_eq!(status.unwrap(), 200);
+        let answer = asked(&[b"HTTP/1.1 200 OK\r\ncontent-", b"length: 5\r\n\r\nhe", b"llo"]).await;
+        assert_eq!(answer.unwrap(), (200, b"hello".to_vec()));
     }
 
     #[tokio::test]
     async fn a_chunked_answer_ends_with_its_last_chunk() {
-        let status = asked(&[
+        let answer = asked(&[
             b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
             b"lo\r\n0\r",
             b"\n\r\n",
         ]);
-        assert_eq!(status.await.unwrap(), 201);
+        assert_eq!(answer.await.unwrap(), (201, b"hello".to_vec()));
     }
 
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_an_error() {
-        let status = asked(&[b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello"]).await;
-        assert!(status.is_err());
+        let answer = asked(&[b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello"]).await;
+        assert!(answer.is_err());
     }
 }

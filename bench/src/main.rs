@@ -1,23 +1,32 @@
 //! `souk-bench`: loads an HTTP/1.1 server over kept-alive connections from one thread, and counts.
 //!
 //! It shares the machine's two cores with the server that it measures, so it does as little as it can: requests are
-//! bytes made beforehand, and of an answer only the status line and the length are looked at. `cargo xtask bench`
-//! decides what is asked; the plan comes on standard input and the figures leave on standard output, both JSON.
+//! bytes made beforehand, and of an answer only the status line and the length are looked at, unless a later request of
+//! the same journey needs it. `cargo xtask bench` decides what is asked; the plan comes on standard input and the figures
+//! leave on standard output, both JSON.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 mod connection;
 mod histogram;
+mod plan;
 
 use connection::Connection;
 use histogram::Histogram;
+use plan::{Journey, Request, Values};
+
+/// How long to wait before asking again for what is not there yet.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often to ask for it.
+const MAX_ASKED: u32 = 1_000;
 
 /// Load an HTTP server: reads a plan in JSON from standard input, writes figures in JSON to standard output.
 #[derive(Parser)]
@@ -37,25 +46,15 @@ struct Cli {
     seconds: f64,
 }
 
-/// One request of the plan; the plan is an array of them, asked in turn.
-#[derive(Deserialize)]
-struct Planned {
-    #[serde(default = "get")]
-    method: String,
-    path: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    body: String,
-}
-
-/// What was measured.
+/// What was measured, of journeys: most are one request.
 #[derive(Serialize)]
 struct Figures {
     requests: u64,
-    /// Answers with a status other than 2xx, and requests without an answer.
+    /// With those of the warm-up.
+    all: u64,
+    /// Journeys that met a status other than 2xx, or no answer.
     errors: u64,
-    /// How often each status came; 0 stands for no answer.
+    /// How often each status came last; 0 stands for no answer, or one that cannot be gone on with.
     statuses: BTreeMap<u16, u64>,
     seconds: f64,
     requests_per_second: f64,
@@ -68,53 +67,36 @@ struct Figures {
 /// What one connection has counted.
 #[derive(Default)]
 struct Counts {
+    all: u64,
     latencies: Histogram,
     statuses: BTreeMap<u16, u64>,
-}
-
-fn get() -> String {
-    "GET".to_owned()
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let mut plan = String::new();
     std::io::stdin().read_to_string(&mut plan)?;
-    let plan: Vec<Planned> = serde_json::from_str(&plan).context("the plan on standard input")?;
-    anyhow::ensure!(!plan.is_empty(), "the plan has no request");
-    let requests: Rc<[Vec<u8>]> = plan.iter().map(|request| bytes(request, &cli.address)).collect();
+    let journeys: Rc<[Journey]> = plan::read(&plan, &cli.address)?.into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let figures = tokio::task::LocalSet::new().block_on(&runtime, measure(&cli, requests))?;
+    let figures = tokio::task::LocalSet::new().block_on(&runtime, measure(&cli, journeys))?;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }
 
-fn bytes(request: &Planned, address: &str) -> Vec<u8> {
-    let mut text = format!("{} {} HTTP/1.1\r\nhost: {address}\r\n", request.method, request.path);
-    for (name, value) in &request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !request.body.is_empty() {
-        text.push_str(&format!("content-length: {}\r\n", request.body.len()));
-    }
-    text.push_str("\r\n");
-    text.push_str(&request.body);
-    text.into_bytes()
-}
-
-async fn measure(cli: &Cli, requests: Rc<[Vec<u8>]>) -> Result<Figures> {
+async fn measure(cli: &Cli, journeys: Rc<[Journey]>) -> Result<Figures> {
     let begin = Instant::now() + Duration::from_secs_f64(cli.warm_up);
     let end = begin + Duration::from_secs_f64(cli.seconds);
     let tasks: Vec<_> = (0..cli.connections)
         .map(|number| {
             // Connections start at different places of the plan, so that they do not ask for the same in step.
-            let first = number * requests.len() / cli.connections;
-            tokio::task::spawn_local(load(cli.address.clone(), Rc::clone(&requests), first, begin, end))
+            let first = number * journeys.len() / cli.connections;
+            tokio::task::spawn_local(load(cli.address.clone(), Rc::clone(&journeys), first, begin, end))
         })
         .collect();
     let mut total = Counts::default();
     for task in tasks {
         let counts = task.await?;
+        total.all += counts.all;
         total.latencies.add(&counts.latencies);
         for (status, count) in counts.statuses {
             *total.statuses.entry(status).or_default() += count;
@@ -126,7 +108,7 @@ async fn measure(cli: &Cli, requests: Rc<[Vec<u8>]>) -> Result<Figures> {
 /// Keeps one connection busy until `end`, and counts what is answered after `begin`.
 async fn load(
     address: String,
-    requests: Rc<[Vec<u8>]>,
+    journeys: Rc<[Journey]>,
     first: usize,
     begin: Instant,
     end: Instant,
@@ -138,7 +120,8 @@ async fn load(
         if asked >= end {
             break;
         }
-        let status = connection.ask(&requests[number % requests.len()]).await.unwrap_or(0);
+        let status = take(&mut connection, &journeys[number % journeys.len()]).await.unwrap_or(0);
+        counts.all += 1;
         if asked >= begin {
             counts.latencies.record(asked.elapsed());
             *counts.statuses.entry(status).or_default() += 1;
@@ -147,12 +130,57 @@ async fn load(
     counts
 }
 
+thread_local! {
+    /// Counts journeys, so that each can be told from the others.
+    static JOURNEYS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Takes a journey as far as its requests succeed; the last status.
+async fn take(connection: &mut Connection, journey: &Journey) -> Result<u16> {
+    if let [request] = journey.as_slice()
+        && !request.needs_answer()
+    {
+        return connection.ask(&request.bytes(&Values::default())).await;
+    }
+    let mut values = Values::new(JOURNEYS.replace(JOURNEYS.get() + 1));
+    let mut status = 0;
+    for request in journey {
+        status = step(connection, request, &mut values).await?;
+        if !(200..300).contains(&status) {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+/// Asks once, or until the answer has what it must have.
+async fn step(connection: &mut Connection, request: &Request, values: &mut Values) -> Result<u16> {
+    if !request.needs_answer() {
+        return connection.ask(&request.bytes(values)).await;
+    }
+    for _ in 0..MAX_ASKED {
+        let (status, body) = connection.read(&request.bytes(values)).await?;
+        if !(200..300).contains(&status) {
+            return Ok(status);
+        }
+        let answer: serde_json::Value = serde_json::from_slice(&body)?;
+        let awaited = request.until.as_deref().map(|pointer| answer.pointer(pointer));
+        if awaited.is_none_or(|found| found.is_some_and(|value| !value.is_null())) {
+            values.take(&request.keep, &answer)?;
+            return Ok(status);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    anyhow::bail!("it never came")
+}
+
 fn figures(counts: Counts, seconds: f64) -> Figures {
     let requests = counts.latencies.count();
     let good: u64 =
         counts.statuses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, n)| n).sum();
     Figures {
         requests,
+        all: counts.all,
         errors: requests - good,
         statuses: counts.statuses,
         seconds,

@@ -80,7 +80,7 @@ pub fn demo_catalogue(project: &Project, api: &Api, secrets: &EnvFile) -> Result
 /// How many units of each variant the demo has.
 const DEMO_UNITS: u32 = 100;
 /// The location that is there from the start.
-const MAIN_LOCATION: &str = "loc_00000000000000000000000000";
+pub const MAIN_LOCATION: &str = "loc_00000000000000000000000000";
 
 /// Puts the demo's products into the stock, so that they can be bought.
 fn demo_stock(admin: &Api) -> Result<()> {

@@ -6,13 +6,13 @@ use crate::problem::Refused;
 use crate::rules::{self, Wanted};
 use crate::store::reservation::{self as store, Stored};
 use axum::Json;
-use futures::lock::{Mutex, MutexGuard};
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::id::{OrderId, VariantId};
 use souk_kit::permission::scope::INVENTORY_READ;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::turn::Turns;
 use souk_kit::{Caller, Ctx, DbError, PathId, Problem, Result, Subject, Timestamp, Valid};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -26,12 +26,9 @@ const LONGEST_S: u64 = 7 * 24 * 3600;
 /// How often somebody else may be faster before the caller is asked to come again.
 const TRIES: usize = 10;
 
-/// Between two looks whether it is one's turn; a reservation takes about as long.
-const PAUSE: Duration = Duration::from_millis(1);
-
-/// Buyers of one instance, one at a time: they would queue for the write lock anyway, which SQLite asks for again and again
-/// at growing intervals. And who comes after the last unit is gone sees so without asking for the lock at all.
-static QUEUE: Mutex<()> = Mutex::new(());
+/// Buyers of one instance, one at a time: they would queue for the write lock anyway. And who comes after the last unit is
+/// gone sees so without asking for the lock at all.
+static QUEUE: Turns = Turns::new();
 
 /// The only caller.
 pub const ORDERS: &str = "orders";
@@ -87,7 +84,7 @@ pub async fn reserve(
 ) -> Result<(StatusCode, Json<Reservation>)> {
     caller.must_be_service(ORDERS)?;
     let wanted = wanted(&request.lines);
-    let turn = turn(&ctx).await;
+    let turn = QUEUE.take(ctx.time_left()).await;
     let conn = ctx.conn().await?;
     for _ in 0..TRIES {
         if ctx.time_left().is_zero() {
@@ -123,19 +120,6 @@ pub async fn reserve(
         }
     }
     Err(Problem::unavailable("others were faster every time"))
-}
-
-/// Waits for a turn, as long as the caller does. A request of an instance cannot wake another one, so each looks by itself.
-async fn turn(ctx: &Ctx) -> Option<MutexGuard<'static, ()>> {
-    loop {
-        if let Some(turn) = QUEUE.try_lock() {
-            return Some(turn);
-        }
-        if ctx.time_left().is_zero() {
-            return None;
-        }
-        spin_sdk::time::sleep(PAUSE).await;
-    }
 }
 
 fn is_due(stored: &Stored) -> bool {

@@ -30,6 +30,7 @@ pub mod service;
 pub mod settings;
 pub mod text;
 pub mod time;
+pub mod turn;
 mod unique;
 pub mod valid;
 pub mod wire;

@@ -2,7 +2,7 @@
 //!
 //! `spin:sqlite` runs only the first statement of a string, so a script is split first.
 
-use crate::db::{Conn, Db, DbError};
+use crate::db::{self, Conn, Db, DbError};
 use crate::params;
 use crate::service::Database;
 use crate::time::Timestamp;
@@ -10,14 +10,19 @@ use crate::time::Timestamp;
 /// The tables of the kit itself, in every service's database.
 const KIT: &[(&str, &str)] = &[("kit/0001_kit", include_str!("../../../sql/kit/0001_kit.sql"))];
 
-/// Brings the database up to the newest script. One question when there is nothing to do.
+/// Brings the database up to the newest script. Two questions when there is nothing to do.
 pub(crate) async fn run(db: Db, database: &Database) -> Result<(), DbError> {
+    // libSQL refuses this: it is elsewhere, and has its own journal.
+    let journal = "PRAGMA journal_mode";
+    if db.conn().await?.one(journal, vec![], |row| row.get::<String>("journal_mode")).await.is_ok() {
+        db::is_local();
+    }
     let scripts = || KIT.iter().chain(database.migrations);
     let done = applied(&db.conn().await?).await;
     if done.is_ok_and(|done| scripts().all(|(name, _)| done.iter().any(|it| it == name))) {
         return Ok(());
     }
-    // WAL lasts in the file. libSQL has its own way and refuses the statement: both are fine.
+    // WAL lasts in the file.
     let _ = db.conn().await?.exec("PRAGMA journal_mode = WAL", vec![]).await;
     let tx = db.begin().await?;
     tx.exec(

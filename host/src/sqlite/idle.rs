@@ -1,8 +1,9 @@
 //! Connections at rest. Opening one reads the whole schema, and each has a page cache of two megabytes: what one guest
 //! has let go of serves the next. A guest sees no difference: a connection that still bears a guest's mark is closed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
@@ -11,6 +12,11 @@ const KEPT_CONNECTIONS: usize = 8;
 /// Prepared statements that a connection keeps: about what one service has.
 const KEPT_STATEMENTS: usize = 128;
 
+/// How often a connection looks whether the write lock is free, and for how long: Spin's five seconds. SQLite's own
+/// handler pauses longer and longer, so that whoever has waited longest gets the lock last.
+const LOCK_PAUSE: Duration = Duration::from_micros(200);
+const LOCK_PATIENCE: i32 = 25_000;
+
 /// An open connection.
 pub(super) struct Open {
     pub connection: rusqlite::Connection,
@@ -18,6 +24,31 @@ pub(super) struct Open {
     changed_before: u64,
     /// A guest has changed more than the database: a setting, or something temporary.
     marked: Arc<AtomicBool>,
+    /// How much longer the statement that runs now may; below zero without end.
+    patience: Arc<AtomicI32>,
+    /// Whether a statement that meets another writer waits for it.
+    waits: Arc<AtomicBool>,
+}
+
+/// SQLite's virtual machine is looked at after so many of its instructions, some 100 microseconds.
+const STEP: i32 = 5_000;
+/// So many times until a read in a hurry is given up.
+const STEPS: i32 = 10;
+
+/// While it lives, a statement of its connection is interrupted when it takes long.
+pub(super) struct Hurry<'a>(&'a AtomicI32);
+
+impl Hurry<'_> {
+    /// Whether a statement was interrupted.
+    pub fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.store(-1, Ordering::Relaxed);
+    }
 }
 
 /// The connections of one database that nobody uses.
@@ -50,6 +81,23 @@ impl Open {
     pub fn new(file: &std::path::Path) -> rusqlite::Result<Self> {
         let mut connection = rusqlite::Connection::open(file)?;
         connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+        let waits = Arc::new(AtomicBool::new(true));
+        let may_wait = waits.clone();
+        connection.busy_handler(Some(move |waited| {
+            let waits = waited < LOCK_PATIENCE && may_wait.load(Ordering::Relaxed);
+            if waits {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            waits
+        }))?;
+        let patience = Arc::new(AtomicI32::new(-1));
+        let left = patience.clone();
+        let is_over = move || match left.load(Ordering::Relaxed) {
+            0 => true,
+            steps if steps > 0 => left.fetch_sub(1, Ordering::Relaxed) == 1,
+            _ => false,
+        };
+        connection.progress_handler(STEP, Some(is_over))?;
         let marked = Arc::new(AtomicBool::new(false));
         let mark = marked.clone();
         connection.authorizer(Some(move |context: AuthContext<'_>| match context.action {
@@ -66,7 +114,24 @@ impl Open {
             }
             _ => Authorization::Allow,
         }))?;
-        Ok(Self { connection, changed_before: 0, marked })
+        Ok(Self { connection, changed_before: 0, marked, patience, waits })
+    }
+
+    /// Begins a transaction, unless that would have to wait for another one.
+    pub fn begin(&self, sql: &str) -> bool {
+        if !self.connection.is_autocommit() {
+            return false;
+        }
+        self.waits.store(false, Ordering::Relaxed);
+        let begun = self.connection.prepare_cached(sql).and_then(|mut begin| begin.raw_execute()).is_ok();
+        self.waits.store(true, Ordering::Relaxed);
+        begun
+    }
+
+    /// Has a read that takes long interrupted.
+    pub fn hurry(&self) -> Hurry<'_> {
+        self.patience.store(STEPS, Ordering::Relaxed);
+        Hurry(&self.patience)
     }
 
     /// What the connection answers about its changes; nothing when its present guest has made none.

@@ -1,7 +1,9 @@
 //! `spin:sqlite@3.1`: databases in files, one SQLite connection per connection that a component opens.
 //!
-//! Statements run on tokio's blocking threads. A small result comes back in the same hop, with the columns; a large
-//! one is streamed in batches while it is read.
+//! A statement that is sure to be short (a read, or a change within a transaction) runs where it is asked for: going to
+//! another thread and back costs more than it does. Everything that may wait for the disk or for another writer runs on
+//! tokio's blocking threads. A small result comes back at once, with the columns; a large one is streamed in batches
+//! while it is read.
 
 mod idle;
 mod interface;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::fallible_iterator::FallibleIterator as _;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
@@ -78,12 +80,15 @@ impl Connection {
             };
             return Answer::failed(Error::Io(text.to_owned()));
         }
+        if let Some(answer) = self.0.at_once(&sql, &parameters) {
+            return answer;
+        }
         let (head, answer) = oneshot::channel();
         let inner = self.0.clone();
         tokio::task::spawn_blocking(move || {
             let mut head = Some(head);
             // The answer has a place for its own failure; what fails before is the connection.
-            if let Err(e) = inner.with(|connection| query(connection, &sql, parameters, &mut head))
+            if let Err(e) = inner.with(|connection| query(connection, &sql, &parameters, &mut head))
                 && let Some(head) = head.take()
             {
                 _ = head.send(Answer::failed(io(e)));
@@ -140,12 +145,43 @@ pub(crate) async fn ended(end: oneshot::Receiver<Result<(), Error>>) -> Result<(
 }
 
 impl Answer {
+    fn empty() -> Self {
+        Self { columns: Vec::new(), rows: Vec::new(), rest: Rest::Ended(Ok(())) }
+    }
+
     fn failed(error: Error) -> Self {
         Self { columns: Vec::new(), rows: Vec::new(), rest: Rest::Ended(Err(error)) }
     }
 }
 
 impl Inner {
+    /// The answer of a statement that is short; `None` when it may not be, and then nothing has happened.
+    fn at_once(&self, sql: &str, parameters: &[Value]) -> Option<Answer> {
+        let guard = self.connection.try_lock().ok()?;
+        let open = guard.as_ref()?;
+        let kind = Kind::of(sql)?;
+        if kind == Kind::Begin {
+            return open.begin(sql).then(Answer::empty);
+        }
+        if kind == Kind::Change && open.connection.is_autocommit() {
+            return None; // It waits for the lock and for the disk.
+        }
+        let mut statement = open.connection.prepare_cached(sql).ok()?;
+        if kind == Kind::Read && !statement.readonly() {
+            return None;
+        }
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        // A read that turns out to be long is begun anew elsewhere; a change is not: SQLite would undo the transaction.
+        let hurry = (kind == Kind::Read).then(|| open.hurry());
+        let most = if hurry.is_some() { BATCH_ROWS } else { usize::MAX };
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound))).ok()?;
+        let (rows, end) = take_rows(&mut rows, columns.len(), most);
+        match end? {
+            Err(_) if hurry.is_some_and(|hurry| hurry.is_over()) => None,
+            end => Some(Answer { columns, rows, rest: Rest::Ended(end) }),
+        }
+    }
+
     fn with<T>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
@@ -173,7 +209,7 @@ impl Drop for Inner {
 fn query(
     connection: &rusqlite::Connection,
     sql: &str,
-    parameters: Vec<Value>,
+    parameters: &[Value],
     head: &mut Option<oneshot::Sender<Answer>>,
 ) -> rusqlite::Result<()> {
     let (mut cached, mut first);
@@ -191,18 +227,8 @@ fn query(
     };
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
-    let mut rows = statement.query(rusqlite::params_from_iter(parameters.into_iter().map(to_sql)))?;
-    let mut head_rows = Vec::new();
-    let end = loop {
-        if head_rows.len() == BATCH_ROWS {
-            break None;
-        }
-        match next_row(&mut rows, width) {
-            Ok(Some(row)) => head_rows.push(row),
-            Ok(None) => break Some(Ok(())),
-            Err(e) => break Some(Err(e)),
-        }
-    };
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
+    let (head_rows, end) = take_rows(&mut rows, width, BATCH_ROWS);
     let Some(head) = head.take() else { return Ok(()) };
     if let Some(end) = end {
         _ = head.send(Answer { columns, rows: head_rows, rest: Rest::Ended(end) });
@@ -213,6 +239,23 @@ fn query(
     _ = head.send(Answer { columns, rows: head_rows, rest: Rest::Streams { batches, end } });
     _ = send_end.send(stream(&mut rows, width, &send_batch));
     Ok(())
+}
+
+/// Rows, `most` at most, and how they ended if they did.
+fn take_rows(
+    rows: &mut rusqlite::Rows<'_>,
+    width: usize,
+    most: usize,
+) -> (Vec<RowResult>, Option<Result<(), Error>>) {
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match next_row(rows, width) {
+            Ok(Some(row)) => taken.push(row),
+            Ok(None) => return (taken, Some(Ok(()))),
+            Err(e) => return (taken, Some(Err(e))),
+        }
+    }
+    (taken, None)
 }
 
 /// Sends the remaining rows. It ends early when the guest no longer listens.
@@ -266,13 +309,42 @@ fn next_row(rows: &mut rusqlite::Rows<'_>, width: usize) -> Result<Option<RowRes
     Ok(Some(RowResult { values }))
 }
 
-fn to_sql(value: Value) -> rusqlite::types::Value {
-    match value {
-        Value::Null => rusqlite::types::Value::Null,
-        Value::Integer(number) => rusqlite::types::Value::Integer(number),
-        Value::Real(number) => rusqlite::types::Value::Real(number),
-        Value::Text(text) => rusqlite::types::Value::Text(text),
-        Value::Blob(blob) => rusqlite::types::Value::Blob(blob),
+/// A parameter as SQLite takes it.
+struct Bound<'a>(&'a Value);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(blob) => ValueRef::Blob(blob),
+        }))
+    }
+}
+
+/// What a statement does that may be short.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Begin,
+    Read,
+    Change,
+}
+
+impl Kind {
+    /// By its first word. `COMMIT` is none of them: it waits for the disk.
+    fn of(sql: &str) -> Option<Self> {
+        let sql = sql.trim_start();
+        let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next()?;
+        let is = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        match () {
+            () if sql.contains(';') => None,
+            () if is(&["SELECT", "WITH", "VALUES"]) => Some(Self::Read),
+            () if is(&["INSERT", "UPDATE", "DELETE", "REPLACE"]) => Some(Self::Change),
+            () if is(&["BEGIN"]) => Some(Self::Begin),
+            () => None,
+        }
     }
 }
 

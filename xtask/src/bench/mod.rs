@@ -19,9 +19,10 @@ use crate::shell;
 use crate::suite::{self, Launch, Runner, Suite};
 use crate::up;
 
-mod memory;
+mod buying;
 mod queries;
 mod report;
+mod usage;
 
 use report::{Figures, Report};
 
@@ -29,10 +30,14 @@ use report::{Figures, Report};
 const IDS: usize = 2_000;
 /// Different searches, in turn.
 const SEARCHES: usize = 500;
+/// Buyers who check out at once.
+const BUYERS: usize = 8;
 /// How long after the load memory is looked at.
 const SETTLING: Duration = Duration::from_secs(2);
 /// A start is not waited for longer than this.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// Nor is compilation.
+const COMPILE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Measure speed and memory with a load generator on this machine.
 ///
@@ -74,6 +79,10 @@ pub enum Measure {
     Search,
     /// Sign in with e-mail and password
     Login,
+    /// A line put into a cart, as a guest
+    CartLine,
+    /// From an empty cart to the invoice: cart, line, address, order, payment captured, invoice issued; by 8 clients
+    Checkout,
     /// Second start to the first answer
     Start,
     /// Resident memory of the host
@@ -84,6 +93,8 @@ pub enum Measure {
 struct Bench<'a> {
     args: &'a BenchArgs,
     generator: PathBuf,
+    /// The host that is measured, if this run started it.
+    host: Option<u32>,
     report: Report,
 }
 
@@ -92,7 +103,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let project = Project::find()?;
     if let Some(url) = &args.url {
         let generator = compile::programs(&project, &["souk-bench"])?.remove(0);
-        let mut bench = Bench { args, generator, report: Report::default() };
+        let mut bench = Bench { args, generator, host: None, report: Report::default() };
         bench.routes(&Api::new(url.as_str()), &EnvFile::read(&project)?)?;
         return bench.finish();
     }
@@ -100,7 +111,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     compile::components(&project, true)?;
     let mut programs = compile::programs(&project, &["souk-host", "souk-bench"])?;
     let (host, generator) = (Runner::Host(programs.remove(0)), programs.remove(0));
-    let mut bench = Bench { args, generator, report: Report::default() };
+    let mut bench = Bench { args, generator, host: None, report: Report::default() };
     if bench.wants(Measure::Floor) {
         bench.floor(&project, &host)?;
     }
@@ -142,6 +153,7 @@ impl Bench<'_> {
         };
         let mut floor = Suite::spawn(&launch)?;
         floor.wait_until("/", START_LIMIT)?;
+        self.host = Some(floor.pid());
         self.load(Measure::Floor, &floor.api(), &[json!({ "path": "/" })])
     }
 
@@ -163,15 +175,18 @@ impl Bench<'_> {
         if self.wants(Measure::Start) {
             self.report.second_start_ms = Some(started.elapsed().as_millis() as u64);
         }
+        // A first start that was stopped early may have left a component that is not compiled yet.
+        suite.wait_until("/ready", COMPILE_LIMIT)?;
         self.report.products = self.args.products;
         if self.wants(Measure::Memory) {
-            self.report.memory_idle_mib = memory::resident_mib(suite.pid());
+            self.report.memory_idle_mib = usage::resident_mib(suite.pid());
         }
+        self.host = Some(suite.pid());
         self.routes(&suite.api(), &secrets)?;
         if self.wants(Measure::Memory) {
             // Instances are let go when they have had nothing to do for a second.
             std::thread::sleep(SETTLING);
-            self.report.memory_after_load_mib = memory::resident_mib(suite.pid());
+            self.report.memory_after_load_mib = usage::resident_mib(suite.pid());
         }
         Ok(())
     }
@@ -211,16 +226,40 @@ impl Bench<'_> {
                 json!({ "method": "POST", "path": "/api/v1/auth/login", "headers": headers, "body": body });
             self.load(Measure::Login, api, &[login])?;
         }
+        self.buying(api, secrets)
+    }
+
+    /// Carts and checkouts.
+    fn buying(&mut self, api: &Api, secrets: &EnvFile) -> Result<()> {
+        if !self.wants(Measure::CartLine) && !self.wants(Measure::Checkout) {
+            return Ok(());
+        }
+        let variants = buying::stocked(api, &bootstrap::signed_in(api, secrets)?)?;
+        if self.wants(Measure::CartLine) {
+            self.load(Measure::CartLine, api, &buying::lines(api, &variants)?)?;
+        }
+        if self.wants(Measure::Checkout) {
+            let journeys: Vec<_> = variants.iter().map(|variant| buying::checkout(variant)).collect();
+            self.travel(Measure::Checkout, api, &journeys, BUYERS)?;
+        }
         Ok(())
     }
 
-    /// Runs the load generator on a plan and notes what it says.
+    /// Asks these in turn.
     fn load(&mut self, measure: Measure, api: &Api, plan: &[Value]) -> Result<()> {
+        let journeys: Vec<_> = plan.iter().map(|request| vec![request.clone()]).collect();
+        self.travel(measure, api, &journeys, self.args.connections)
+    }
+
+    /// Runs the load generator on a plan and notes what it says.
+    fn travel(&mut self, measure: Measure, api: &Api, plan: &[Vec<Value>], connections: usize) -> Result<()> {
         shell::say(format!("Measuring {}", report::title(measure)));
+        let used = || self.host.and_then(usage::cpu_us);
+        let before = used();
         let address = api.base().trim_start_matches("http://");
         let mut child = Command::new(&self.generator)
             .args(["--address", address])
-            .args(["--connections", &self.args.connections.to_string()])
+            .args(["--connections", &connections.to_string()])
             .args(["--seconds", &self.args.seconds.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -233,7 +272,8 @@ impl Bench<'_> {
         if !output.status.success() {
             bail!("the load generator failed ({})", output.status);
         }
-        let figures: Figures = serde_json::from_slice(&output.stdout)?;
+        let mut figures: Figures = serde_json::from_slice(&output.stdout)?;
+        figures.cpu_us = before.zip(used()).map(|(before, now)| (now - before) / figures.all.max(1));
         self.report.add(measure, figures);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Resident memory of a process and its children.
+//! What a process uses: its memory with that of its children, and its processor time.
 
 use std::fs;
 
@@ -20,6 +20,18 @@ pub fn resident_mib(pid: u32) -> Option<f64> {
     }
     let kib: u64 = processes.iter().filter(|p| family.contains(&p.pid)).map(|p| p.resident_kib).sum();
     Some(kib as f64 / 1024.0)
+}
+
+/// Ticks of a second in `/proc`: always 100 for programs on Linux, whatever the kernel uses itself.
+const TICK_US: u64 = 10_000;
+
+/// Processor time that a process has used so far, in microseconds; `None` where there is no `/proc`.
+pub fn cpu_us(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and may hold anything.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks = |field: usize| fields.split(' ').nth(field)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) * TICK_US)
 }
 
 struct Process {
