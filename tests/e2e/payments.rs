@@ -106,13 +106,63 @@ async fn what_is_authorized_is_captured_in_parts_and_never_beyond() {
     let refused = payments.captures(&payment, Some(euro(701))).await;
     let refused = refused.is_refused(409, "capture-exceeds-authorization");
     assert_eq!(refused.answer().json()["available"], euro(700));
-    payments.cancels(&payment).await.is_refused(409, "payment-state");
     let rest = payments.captures(&payment, None).await.is(200);
     assert_eq!((rest.text("/state"), &rest.json()["captured"]), ("captured", &euro(1000)));
     // Nothing is left to take: that changes nothing, and tells nobody.
     payments.captures(&payment, None).await.is(200).accept();
     payments.captures(&payment, Some(euro(1))).await.is_refused(409, "capture-exceeds-authorization");
     assert_eq!(payments.told("orders", CAPTURED, &payment).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_captured_is_let_go() {
+    let Some(payments) = Payments::stands().await else { return };
+    for number in [card::GOOD, card::TWICE] {
+        let payment = payments.payment(1000, "manual").await;
+        payments.confirms(&payment, number).await.is(200).accept();
+        payments.captures(&payment, Some(euro(300))).await.is(200).accept();
+        let rest = payments.cancels(&payment).await.is(200);
+        assert_eq!((rest.text("/state"), &rest.json()["captured"]), ("captured", &euro(300)), "{rest}");
+        assert_eq!(
+            (&rest.json()["released"], &rest.json()["releases"][0]["amount"]),
+            (&euro(700), &euro(700))
+        );
+        // What is let go is gone, and letting it go again changes nothing.
+        let beyond = payments.captures(&payment, Some(euro(1))).await;
+        beyond.is_refused(409, "capture-exceeds-authorization");
+        let again = payments.cancels(&payment).await.is(200);
+        assert_eq!(again.json()["releases"].as_array().map(Vec::len), Some(1));
+        payments.refunds(&payment, euro(301), "all").await.is_refused(409, "refund-exceeds-capture");
+        payments.refunds(&payment, euro(300), "all").await.is(201).accept();
+        payments.time_passes().await;
+        assert_eq!(payments.state(&payment).await, "refunded");
+        assert_eq!(payments.told("orders", CAPTURED, &payment).await.len(), 1);
+        assert!(payments.told("orders", CANCELLED, &payment).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_final_capture_lets_the_rest_go() {
+    let Some(payments) = Payments::stands().await else { return };
+    let last = async |payment: &Payment, amount: i64| {
+        let (person, path) = (payments.person(), format!("/payments/intents/{}/capture", payment.id));
+        let body = json!({"amount": euro(amount), "final": true});
+        payments.by_orders(person.post(path, &body)).key(&unique("last")).await.is(200)
+    };
+    for number in [card::GOOD, card::TWICE] {
+        let payment = payments.payment(1000, "manual").await;
+        payments.confirms(&payment, number).await.is(200).accept();
+        payments.captures(&payment, Some(euro(100))).await.is(200).accept();
+        let now = last(&payment, 250).await;
+        assert_eq!((now.text("/state"), &now.json()["captured"]), ("captured", &euro(350)), "{now}");
+        assert_eq!(now.json()["released"], euro(650));
+        // All of it is taken: there is nothing to let go.
+        let whole = payments.payment(1000, "manual").await;
+        payments.confirms(&whole, number).await.is(200).accept();
+        let now = last(&whole, 1000).await;
+        assert_eq!((now.text("/state"), &now.json()["released"]), ("captured", &euro(0)), "{now}");
+        payments.cancels(&whole).await.is_refused(409, "payment-state");
+    }
 }
 
 #[tokio::test]
