@@ -391,6 +391,7 @@ async fn a_guest_reads_the_invoice_with_the_token_of_the_order() {
     }
     let refund = json!({"amount": {"amount": 100, "currency": "EUR"}, "reason": "a scratch"});
     admin.does(&order, "refunds", &refund).await.is(202).accept();
+    guest.sees_that(&order, |order| order["refunded"]["amount"] == 100).await;
     shop.has_delivered().await;
     let token = order.token.as_deref().expect("a guest's order has a token");
     let stolen = other.token.as_deref().expect("a guest's order has a token");

@@ -110,18 +110,23 @@ pub async fn capture(
     let mut intent = store::find(&tx, id).await?.intent;
     let wanted = request.body.amount.map(|money| in_currency(&intent, money)).transpose()?;
     let key = once.mark().ok_or_else(|| Problem::internal("a capture without a key"))?;
-    // A request that was cut off before its answer was stored has asked all the same: it does not ask again.
+    // This request was cut off before its answer was stored, or goes on beside this one: it does not ask again, and the
+    // answer is not stored here.
+    let has_asked = store::transfer_by_key(&tx, id, Kind::Capture, &key).await?.is_some();
     let mut tx = tx;
-    if store::transfer_by_key(&tx, id, Kind::Capture, &key).await?.is_none()
-        && let Some(amount) = rules::to_capture(&intent, wanted)?
-    {
+    if !has_asked && let Some(amount) = rules::to_capture(&intent, wanted)? {
         let mut capture = Transfer::new(CaptureId::new(), &intent, Kind::Capture, key, amount);
         tx = carry_out(&ctx, tx, &mut intent, &mut capture).await?;
     }
-    if request.body.is_final {
+    // What a provider refused to take is not let go: it may be tried again.
+    if request.body.is_final && intent.captured + intent.capturing > 0 {
         tx = release(&ctx, tx, &mut intent).await?;
     }
     let payment = view::payment(&tx, intent).await?;
+    if has_asked {
+        tx.commit().await?;
+        return Ok(Json(payment).into_response());
+    }
     once.commit(tx, Json(payment)).await
 }
 
