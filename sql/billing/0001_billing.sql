@@ -15,6 +15,8 @@ CREATE TABLE invoices (
   order_id TEXT NOT NULL UNIQUE,
   -- NULL for a guest.
   user_id TEXT,
+  -- Of a guest's: the hash of the token that opens it.
+  token_hash TEXT CHECK (token_hash IS NULL OR user_id IS NULL),
   email TEXT NOT NULL,
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   total INTEGER NOT NULL CHECK (total >= 0),
@@ -26,6 +28,7 @@ CREATE TABLE invoices (
 
 CREATE INDEX invoices_by_time ON invoices (issued_at, id);
 CREATE INDEX invoices_by_user ON invoices (user_id, issued_at, id);
+CREATE INDEX invoices_by_token ON invoices (token_hash) WHERE token_hash IS NOT NULL;
 CREATE INDEX invoices_by_email ON invoices (email, issued_at, id);
 
 CREATE TRIGGER invoices_do_not_change BEFORE UPDATE ON invoices
@@ -56,6 +59,7 @@ CREATE TABLE credit_notes (
   refund_id TEXT NOT NULL UNIQUE,
   amount INTEGER NOT NULL CHECK (amount > 0),
   issued_at INTEGER NOT NULL,
+  refunded_at INTEGER NOT NULL,
   document TEXT NOT NULL CHECK (json_valid(document))
 ) STRICT;
 
@@ -80,8 +84,12 @@ CREATE TABLE waiting_refunds (
 
 CREATE INDEX waiting_refunds_by_order ON waiting_refunds (order_id);
 
--- Accounts whose customer was erased: their invoices are kept because the law requires it, and for nothing else.
+-- Customers who were erased, and whose account it was: their invoices are kept because the law requires it, and for nothing
+-- else.
 CREATE TABLE erasures (
-  user_id TEXT PRIMARY KEY,
+  customer_id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
   erased_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX erasures_by_user ON erasures (user_id, erased_at);

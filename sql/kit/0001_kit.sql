@@ -8,12 +8,16 @@ CREATE TABLE idempotency (
   fingerprint BLOB NOT NULL,
   status INTEGER NOT NULL,
   headers TEXT NOT NULL CHECK (json_valid(headers)),
-  body BLOB NOT NULL,
+  -- NULL once the person whose data it had is forgotten: it was done, and cannot be told again.
+  body BLOB,
+  -- Whose data the answer has, if not the caller's.
+  person TEXT,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (caller, operation, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+CREATE INDEX idempotency_by_person ON idempotency (person) WHERE person IS NOT NULL;
 
 -- Events that a subscriber has not acknowledged yet; written in the transaction that makes them true.
 CREATE TABLE outbox (

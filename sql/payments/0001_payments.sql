@@ -14,6 +14,8 @@ CREATE TABLE intents (
   -- `capturing` and `refunding` are what a provider was asked for and has not answered yet.
   capturing INTEGER NOT NULL DEFAULT 0 CHECK (capturing >= 0),
   captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
+  -- What will not be taken any more: it is let go, or the provider is being told.
+  released INTEGER NOT NULL DEFAULT 0 CHECK (released >= 0),
   refunding INTEGER NOT NULL DEFAULT 0 CHECK (refunding >= 0),
   refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded >= 0),
   -- Methods that were declined.
@@ -21,7 +23,7 @@ CREATE TABLE intents (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   CONSTRAINT all_is_authorized_or_nothing CHECK (authorized IN (0, amount)),
-  CONSTRAINT never_more_than_authorized CHECK (captured + capturing <= authorized),
+  CONSTRAINT never_more_than_authorized CHECK (captured + capturing + released <= authorized),
   CONSTRAINT never_more_than_captured CHECK (refunded + refunding <= captured)
 ) STRICT;
 
@@ -42,6 +44,8 @@ CREATE TABLE attempts (
   code TEXT,
   -- When the provider is asked (again) how it stands; NULL when there is nothing to ask.
   ask_at INTEGER,
+  -- Which request asked last (`Once::mark`): repeated before its answer was stored, it finds what it began.
+  asked_by TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
@@ -52,11 +56,11 @@ CREATE INDEX attempts_to_ask ON attempts (ask_at) WHERE ask_at IS NOT NULL;
 CREATE UNIQUE INDEX attempts_alive ON attempts (intent_id)
   WHERE state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured');
 
--- Parts of a payment that are taken or given back after it was authorized. The id is the provider's key.
+-- Parts of a payment that are taken, let go or given back after it was authorized. The id is the provider's key.
 CREATE TABLE transfers (
   id TEXT PRIMARY KEY,
   intent_id TEXT NOT NULL REFERENCES intents (id),
-  kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund')),
+  kind TEXT NOT NULL CHECK (kind IN ('capture', 'release', 'refund')),
   -- What the caller makes it repeatable by.
   key TEXT NOT NULL,
   amount INTEGER NOT NULL CHECK (amount > 0),

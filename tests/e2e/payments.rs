@@ -106,13 +106,63 @@ async fn what_is_authorized_is_captured_in_parts_and_never_beyond() {
     let refused = payments.captures(&payment, Some(euro(701))).await;
     let refused = refused.is_refused(409, "capture-exceeds-authorization");
     assert_eq!(refused.answer().json()["available"], euro(700));
-    payments.cancels(&payment).await.is_refused(409, "payment-state");
     let rest = payments.captures(&payment, None).await.is(200);
     assert_eq!((rest.text("/state"), &rest.json()["captured"]), ("captured", &euro(1000)));
     // Nothing is left to take: that changes nothing, and tells nobody.
     payments.captures(&payment, None).await.is(200).accept();
     payments.captures(&payment, Some(euro(1))).await.is_refused(409, "capture-exceeds-authorization");
     assert_eq!(payments.told("orders", CAPTURED, &payment).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_captured_is_let_go() {
+    let Some(payments) = Payments::stands().await else { return };
+    for number in [card::GOOD, card::TWICE] {
+        let payment = payments.payment(1000, "manual").await;
+        payments.confirms(&payment, number).await.is(200).accept();
+        payments.captures(&payment, Some(euro(300))).await.is(200).accept();
+        let rest = payments.cancels(&payment).await.is(200);
+        assert_eq!((rest.text("/state"), &rest.json()["captured"]), ("captured", &euro(300)), "{rest}");
+        assert_eq!(
+            (&rest.json()["released"], &rest.json()["releases"][0]["amount"]),
+            (&euro(700), &euro(700))
+        );
+        // What is let go is gone, and letting it go again changes nothing.
+        let beyond = payments.captures(&payment, Some(euro(1))).await;
+        beyond.is_refused(409, "capture-exceeds-authorization");
+        let again = payments.cancels(&payment).await.is(200);
+        assert_eq!(again.json()["releases"].as_array().map(Vec::len), Some(1));
+        payments.refunds(&payment, euro(301), "all").await.is_refused(409, "refund-exceeds-capture");
+        payments.refunds(&payment, euro(300), "all").await.is(201).accept();
+        payments.time_passes().await;
+        assert_eq!(payments.state(&payment).await, "refunded");
+        assert_eq!(payments.told("orders", CAPTURED, &payment).await.len(), 1);
+        assert!(payments.told("orders", CANCELLED, &payment).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_final_capture_lets_the_rest_go() {
+    let Some(payments) = Payments::stands().await else { return };
+    let last = async |payment: &Payment, amount: i64| {
+        let (person, path) = (payments.person(), format!("/payments/intents/{}/capture", payment.id));
+        let body = json!({"amount": euro(amount), "final": true});
+        payments.by_orders(person.post(path, &body)).key(&unique("last")).await.is(200)
+    };
+    for number in [card::GOOD, card::TWICE] {
+        let payment = payments.payment(1000, "manual").await;
+        payments.confirms(&payment, number).await.is(200).accept();
+        payments.captures(&payment, Some(euro(100))).await.is(200).accept();
+        let now = last(&payment, 250).await;
+        assert_eq!((now.text("/state"), &now.json()["captured"]), ("captured", &euro(350)), "{now}");
+        assert_eq!(now.json()["released"], euro(650));
+        // All of it is taken: there is nothing to let go.
+        let whole = payments.payment(1000, "manual").await;
+        payments.confirms(&whole, number).await.is(200).accept();
+        let now = last(&whole, 1000).await;
+        assert_eq!((now.text("/state"), &now.json()["released"]), ("captured", &euro(0)), "{now}");
+        payments.cancels(&whole).await.is_refused(409, "payment-state");
+    }
 }
 
 #[tokio::test]
@@ -219,25 +269,27 @@ async fn a_repeated_confirmation_with_its_key_gets_the_same_answer() {
 #[tokio::test]
 async fn through_the_gateway_a_stranger_pays_with_the_secret() {
     let Some(payments) = Payments::in_the_whole_suite().await else { return };
-    let (stranger, payment) = (payments.person(), payments.payment(1999, "automatic").await);
+    let (stranger, payment) = (payments.person(), payments.payment(1999, "manual").await);
     let path = format!("/api/v1/payments/intents/{}", payment.id);
     let asked = stranger.post(format!("{path}/confirm"), &paying_with(card::CHALLENGED));
     let asked = asked.header("client-secret", &payment.secret).await.is(200);
     let code = json!({"challenge_id": asked.text("/challenge_id"), "code": "123456"});
     let passed =
         stranger.post(asked.text("/url"), &code).header("client-secret", &payment.secret).await.is(200);
-    assert_eq!(passed.text("/state"), "captured");
+    assert_eq!(passed.text("/state"), "authorized");
     let merchant = payments.shop.merchant().await;
-    let refund = json!({"amount": euro(1000), "reason": "came broken", "key": "one"});
-    merchant.post(format!("{path}/refunds"), &refund).await.is(201).accept();
+    let part = json!({"amount": euro(1000), "final": true});
+    let taken = merchant.post(format!("{path}/capture"), &part).key(&unique("capture")).await.is(200);
+    assert_eq!((taken.text("/state"), &taken.json()["captured"]), ("captured", &euro(1000)));
     let read = stranger.get(&path).header("client-secret", &payment.secret).await.is(200);
-    assert_eq!((read.text("/state"), &read.json()["refunded"]), ("partially_refunded", &euro(1000)));
+    assert_eq!(read.json()["released"], euro(999));
     let late = payments.payment(500, "automatic").await;
     let confirm =
         stranger.post(format!("/api/v1/payments/intents/{}/confirm", late.id), &paying_with(card::LOST));
     assert_eq!(confirm.header("client-secret", &late.secret).await.is(200).text("/state"), "processing");
     payments.shop.ticks().await;
-    assert_eq!(payments.state(&late).await, "captured");
+    // Orders knows of no such order, and sends the money back as soon as it hears of it.
+    assert_eq!(payments.reads(&late).await["captured"], euro(500));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use souk_tests::payments::{Buyer, Payment, Payments, card, euro};
+use souk_tests::payments::{Buyer, Payment, Payments, card, euro, paying_with};
+use souk_tests::unique;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -31,6 +32,56 @@ async fn of_all_confirmations_at_once_one_pays() {
         );
         assert_eq!(payments.told("orders", "souk.payment.captured", &payment).await.len(), 1);
     }
+}
+
+/// As a crash between the provider's answer and ours leaves it: asked, and nothing stored of the answer.
+fn loses_its_answer(payments: &Payments, sql: &str) {
+    let database = payments.database();
+    assert_eq!(database.execute("DELETE FROM idempotency", []).expect("its table"), 1);
+    assert_eq!(database.execute(sql, []).expect("its tables"), 1, "{sql}");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_was_cut_off_is_found_again_by_its_key() {
+    let Some(payments) = Payments::stands().await else { return };
+    let (payment, key) = (payments.payment(500, "automatic").await, unique("confirm"));
+    let confirms = async |key: &str| {
+        let (person, path) = (payments.person(), format!("/payments/intents/{}/confirm", payment.id));
+        let request = payments.by_anyone(person.post(path, &paying_with(card::TWICE))).key(key);
+        request.header("client-secret", &payment.secret).await
+    };
+    assert_eq!(confirms(&key).await.is(200).text("/state"), "captured");
+    loses_its_answer(&payments, "UPDATE attempts SET state = 'pending', ask_at = 9000000000000");
+    let intents = "UPDATE intents SET state = 'processing', authorized = 0, captured = 0";
+    payments.database().execute(intents, []).expect("its tables");
+    assert_eq!(confirms(&key).await.is(200).text("/state"), "processing");
+    confirms(&unique("another")).await.is_refused(409, "payment-state");
+    payments.time_passes().await;
+    assert_eq!(confirms(&key).await.is(200).text("/state"), "captured");
+    let now = payments.reads(&payment).await;
+    assert_eq!((&now["captured"], now["attempts"].as_array().map(Vec::len)), (&euro(500), Some(1)), "{now}");
+}
+
+#[tokio::test]
+async fn a_capture_that_was_cut_off_takes_nothing_twice() {
+    let Some(payments) = Payments::stands().await else { return };
+    let (payment, key) = (payments.payment(1000, "manual").await, unique("capture"));
+    payments.confirms(&payment, card::TWICE).await.is(200).accept();
+    let (person, path) = (payments.person(), format!("/payments/intents/{}/capture", payment.id));
+    let body = json!({"amount": euro(300)});
+    let captures = async || payments.by_orders(person.post(&path, &body)).key(&key).await.is(200);
+    assert_eq!(captures().await.json()["captured"], euro(300));
+    payments
+        .database()
+        .execute("DELETE FROM idempotency WHERE operation NOT LIKE '%capture'", [])
+        .expect("rows");
+    loses_its_answer(&payments, "UPDATE transfers SET state = 'pending', ask_at = 9000000000000");
+    let intents = "UPDATE intents SET state = 'authorized', capturing = 300, captured = 0";
+    payments.database().execute(intents, []).expect("its tables");
+    assert_eq!(captures().await.json()["captured"], euro(0));
+    payments.time_passes().await;
+    let now = payments.reads(&payment).await;
+    assert_eq!((&now["captured"], now["captures"].as_array().map(Vec::len)), (&euro(300), Some(1)), "{now}");
 }
 
 #[tokio::test]

@@ -82,6 +82,32 @@ async fn nothing_personal_is_left_in_the_database() {
 }
 
 #[tokio::test]
+async fn stored_answers_are_erased_and_still_bar_a_repetition() {
+    let Some(shop) = Suite::own().await else { return };
+    let (ana, bob, merchant) = (shop.sign_up("ana").await, shop.sign_up("bob").await, shop.merchant().await);
+    let lamp = shop.has_lamps(5).await;
+    let (cart, total) = ana.fills_cart(&lamp, 1).await;
+    ana.tries_to_order(&cart, &total, "hers").await.is(201).accept();
+    let (his, paid) = bob.fills_cart(&lamp, 1).await;
+    let bobs = bob.tries_to_order(&his, &paid, "his").await.is(201);
+    let path = format!("/api/v1/customers/{}/addresses", ana.customer_id().await);
+    let address = json!({"address": address()});
+    merchant.post(&path, &address).key("address").await.is(201).accept();
+    ana.erases_customer().await.is(200).accept();
+    shop.has_delivered().await;
+    // What was done is not done again, and what was answered is not told again.
+    ana.tries_to_order(&cart, &total, "hers").await.is_refused(410, "answer-erased");
+    assert_eq!(bob.tries_to_order(&his, &paid, "his").await.is(201).body, bobs.body);
+    for database in ["orders.db", "customers.db"] {
+        let database = rusqlite::Connection::open(shop.state().join(database)).expect("the database");
+        let left = "SELECT count(*) FROM idempotency
+            WHERE body IS NOT NULL AND caller <> ?2 AND (caller = ?1 OR instr(body, 'rue de la Paix'))";
+        let left = database.query_row(left, [ana.id(), bob.id()], |row| row.get::<_, i64>(0));
+        assert_eq!(left.expect("a number"), 0);
+    }
+}
+
+#[tokio::test]
 async fn who_deletes_the_account_is_forgotten() {
     let Some(shop) = Suite::own().await else { return };
     let (ana, merchant) = (shop.sign_up("ana").await, shop.merchant().await);

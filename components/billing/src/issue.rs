@@ -1,5 +1,6 @@
 //! Issuing: what happens when an order is paid or refunded.
 
+use crate::access::Owner;
 use crate::model::{Buyer, CreditNote, IssuedInvoice, Seller};
 use crate::order::{Order, Refund};
 use crate::rules;
@@ -15,6 +16,7 @@ pub async fn invoice(tx: &mut Tx, order: Order) -> Result<()> {
     }
     let Some(issue) = store::next_invoice(tx, order.order_id).await? else { return Ok(()) };
     let (payment_id, paid_at) = (order.payment_id, order.paid_at);
+    let owner = Owner { user_id: order.user_id, token_hash: order.token_hash.clone() };
     let invoice = IssuedInvoice {
         id: InvoiceId::new(),
         number: issue.number,
@@ -37,7 +39,7 @@ pub async fn invoice(tx: &mut Tx, order: Order) -> Result<()> {
         shipping: order.shipping,
         totals: order.totals,
     };
-    store::insert_invoice(tx, &invoice).await?;
+    store::insert_invoice(tx, &owner, &invoice).await?;
     store::insert_payment(tx, invoice.id, payment_id, paid_at, invoice.totals.total).await?;
     let told = json!({"invoice_id": invoice.id, "number": invoice.number, "order_id": invoice.order_id});
     tx.emit("souk.invoice.issued", invoice.id, told).await?;

@@ -68,7 +68,7 @@ pub struct IssuedInvoice {
     pub order_number: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When it had to be paid.
+    /// When it had to be paid: when it was issued, since it was paid before.
     pub due_at: Timestamp,
     /// The language of the order.
     pub language: Language,
@@ -88,7 +88,8 @@ pub struct IssuedInvoice {
     pub tax_breakdown: Vec<TaxGroup>,
 }
 
-/// How far an invoice is paid.
+/// How far an invoice is paid. One is issued when its order has been paid in full, so none is ever open or overdue: there
+/// are no payment terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

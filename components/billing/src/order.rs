@@ -13,6 +13,9 @@ pub struct Order {
     pub number: String,
     pub currency: Currency,
     pub user_id: Option<UserId>,
+    /// Of a guest's order: the hash of the token that opens it (`souk_kit::guest`).
+    #[serde(default)]
+    pub token_hash: Option<String>,
     pub email: String,
     pub language: Language,
     pub billing_address: Address,

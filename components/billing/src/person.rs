@@ -4,7 +4,7 @@ use crate::model::{CreditNote, Invoice};
 use crate::store;
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use souk_kit::id::UserId;
+use souk_kit::id::{CustomerId, UserId};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, Event, PathId, Result, Tx};
 use utoipa::ToSchema;
@@ -35,9 +35,11 @@ pub async fn note_erasure(tx: &mut Tx, event: &Event) -> Result<()> {
     #[derive(Deserialize)]
     struct Erased {
         user_id: Option<UserId>,
+        customer_id: CustomerId,
     }
-    match event.data::<Erased>()?.user_id {
-        Some(user) => Ok(store::note_erasure(tx, user, event.time).await?),
+    let Erased { user_id, customer_id } = event.data()?;
+    match user_id {
+        Some(user) => Ok(store::note_erasure(tx, customer_id, user, event.time).await?),
         None => Ok(()),
     }
 }

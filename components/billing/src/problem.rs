@@ -6,7 +6,7 @@ const STATEMENT_TOO_LONG: Spec = Spec::new(
     422,
     "statement-too-long",
     "The statement would be too long",
-    "More documents were issued in the period than one statement holds. Ask for a shorter one with `from` and `to`.",
+    "There are more entries in the period than one statement holds. Ask for a shorter one with `from` and `to`.",
 );
 
 /// All of them, for the documentation.
@@ -15,7 +15,7 @@ pub const ALL: &[Spec] = &[STATEMENT_TOO_LONG];
 /// A refusal of this service.
 #[derive(Debug)]
 pub enum BillingError {
-    /// More documents than this were issued in the period.
+    /// There are more entries than this in the period.
     StatementTooLong(u32),
 }
 
@@ -29,7 +29,7 @@ impl Refusal for BillingError {
     fn detail(&self) -> String {
         match self {
             Self::StatementTooLong(most) => {
-                format!("A statement holds at most {most} invoices and as many credit notes.")
+                format!("A statement holds at most {most} entries.")
             }
         }
     }

@@ -1,32 +1,32 @@
-//! Statements: what a customer was invoiced, paid and got back in a period.
+//! Statements: what a customer was invoiced, paid, was credited and got back in a period, and what that leaves.
 
-use crate::access::Customer;
+use crate::access::{Customer, Named};
 use crate::html;
-use crate::model::{CreditNoteSummary, InvoiceSummary};
 use crate::print::Wish;
 use crate::problem::BillingError;
-use crate::store::{self, Filter};
+use crate::store;
 use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use souk_kit::id::{CreditNoteId, InvoiceId};
 use souk_kit::permission::scope::{ACCOUNT, BILLING_READ};
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, Language, Money, Result, Timestamp, ValidQuery};
+use souk_kit::{Caller, Ctx, FieldError, Language, Money, Problem, Result, Timestamp, ValidQuery};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-/// How many invoices a statement holds at most, and how many credit notes.
-const MAX_DOCUMENTS: u32 = 1000;
+/// How many entries a statement holds at most.
+const MAX_ENTRIES: u32 = 4000;
 
 /// The period of a statement.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Period {
-    /// Issued then or later; from the first of January of this year if absent.
+    /// From this instant; from the first of January of this year if absent.
     #[garde(skip)]
     from: Option<Timestamp>,
-    /// Issued before; until now if absent.
+    /// Before this instant; until now if absent.
     #[garde(skip)]
     to: Option<Timestamp>,
 }
@@ -36,19 +36,19 @@ pub struct Period {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatementQuery {
-    /// A user's id, or the e-mail address of a guest.
+    /// A user's or a customer's id, or the e-mail address of a guest.
     #[garde(skip)]
     #[param(value_type = String)]
-    customer: Customer,
-    /// Issued then or later; from the first of January of this year if absent.
+    customer: Named,
+    /// From this instant; from the first of January of this year if absent.
     #[garde(skip)]
     from: Option<Timestamp>,
-    /// Issued before; until now if absent.
+    /// Before this instant; until now if absent.
     #[garde(skip)]
     to: Option<Timestamp>,
 }
 
-/// What a customer was invoiced, paid and got back in a period.
+/// What changed in a period, and what that leaves.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Statement {
     /// The user's id, or the e-mail address of a guest.
@@ -57,22 +57,61 @@ pub struct Statement {
     pub from: Timestamp,
     /// When it ends; that instant is not in it.
     pub to: Timestamp,
-    /// The invoices, oldest first.
-    pub invoices: Vec<InvoiceSummary>,
-    /// The credit notes, oldest first, of whatever invoices.
-    pub credit_notes: Vec<CreditNoteSummary>,
-    /// The sums, one for each currency.
-    pub sums: Vec<Sum>,
+    /// One account for each currency.
+    pub accounts: Vec<Account>,
 }
 
-/// The sums of a currency.
+/// What happened in one currency. A balance is what the customer owes; below zero, what is owed to the customer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Sum {
-    /// What was invoiced.
+pub struct Account {
+    /// The balance before the period.
+    pub opening_balance: Money,
+    /// What changed it, oldest first.
+    pub entries: Vec<Entry>,
+    /// What was invoiced in the period.
     pub invoiced: Money,
+    /// What was paid.
+    pub paid: Money,
     /// What was credited.
     pub credited: Money,
-    /// What the customer paid for, less what went back.
+    /// What was given back.
+    pub refunded: Money,
+    /// The balance after the period.
+    pub closing_balance: Money,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The customer owes what was invoiced.
+    Invoice,
+    /// The customer has paid an invoice.
+    Payment,
+    /// Something of an invoice is not owed any more.
+    CreditNote,
+    /// Money went back to the customer.
+    Refund,
+}
+
+/// Something that changed what a customer owes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Entry {
+    /// When it counts from. What was paid before it was invoiced counts from the invoice on.
+    pub at: Timestamp,
+    /// What it is.
+    #[schema(inline)]
+    pub kind: EntryKind,
+    /// The number of the invoice, or of the credit note.
+    #[schema(example = "INV-2026-000001")]
+    pub number: String,
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// The credit note, of a credit note and its refund.
+    pub credit_note_id: Option<CreditNoteId>,
+    /// What it adds to the balance; payments and credit notes take from it.
+    pub amount: Money,
+    /// The balance after it.
     pub balance: Money,
 }
 
@@ -80,6 +119,7 @@ pub struct Sum {
 #[utoipa::path(get, path = "/statements", tag = "billing", security(("bearer" = ["billing:read"])), params(StatementQuery,
         ("Accept-Language" = Option<String>, Header, description = "The language of the page")),
     responses((status = 200, content((Statement = "application/json"), (String = "text/html"))),
+    (status = 404, body = ProblemDocument, description = "`not-found`: no such customer"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`, `statement-too-long`")))]
 pub async fn of_customer(
     ctx: Ctx,
@@ -88,7 +128,8 @@ pub async fn of_customer(
     wish: Wish,
 ) -> Result<Response> {
     caller.needs(BILLING_READ)?;
-    statement(&ctx, query.customer, (query.from, query.to), wish).await
+    let customer = query.customer.customer(&ctx).await?;
+    statement(&ctx, customer, (query.from, query.to), wish).await
 }
 
 /// Read one's own statement. With `Accept: text/html` it is a page to print.
@@ -115,35 +156,59 @@ async fn statement(
     let now = Timestamp::now();
     let (this_year, ..) = now.date();
     let (from, to) = (from.unwrap_or(Timestamp::start_of(this_year)), to.unwrap_or(now));
-    let name = match &customer {
-        Customer::User(user) => user.to_string(),
-        Customer::Email(email) => email.clone(),
-    };
-    let filter = Filter { customer: Some(customer), from: Some(from), to: Some(to), ..Filter::default() };
-    let conn = ctx.conn().await?;
-    let invoices = store::invoices(&conn, &filter, MAX_DOCUMENTS + 1).await?;
-    let credit_notes = store::credit_notes(&conn, &filter, MAX_DOCUMENTS + 1).await?;
-    if invoices.len().max(credit_notes.len()) > MAX_DOCUMENTS as usize {
-        return Err(BillingError::StatementTooLong(MAX_DOCUMENTS).into());
+    if from > to {
+        return Err(Problem::invalid(vec![FieldError::parameter("to", "is before `from`")]));
     }
-    let sums = sums(&invoices, &credit_notes);
-    let statement = Statement { customer: name, from, to, invoices, credit_notes, sums };
+    let (opening, entries) = {
+        let conn = ctx.conn().await?;
+        let entries = store::entries(&conn, &customer, (from, to), MAX_ENTRIES + 1).await?;
+        (store::balances(&conn, &customer, from).await?, entries)
+    };
+    if entries.len() > MAX_ENTRIES as usize {
+        return Err(BillingError::StatementTooLong(MAX_ENTRIES).into());
+    }
+    let statement =
+        Statement { customer: customer.to_string(), from, to, accounts: accounts(opening, entries) };
     Ok(wish.answer(&statement, Language::En, |language| html::statement(&statement, language)))
 }
 
-/// The sums of each currency, in the order of their codes.
-fn sums(invoices: &[InvoiceSummary], credit_notes: &[CreditNoteSummary]) -> Vec<Sum> {
-    let mut sums: BTreeMap<_, (i64, i64)> = BTreeMap::new();
-    for invoice in invoices {
-        sums.entry(invoice.total.currency).or_default().0 += invoice.total.amount;
+/// The accounts of each currency in which there is anything to say, in the order of their codes.
+fn accounts(opening: Vec<Money>, entries: Vec<Entry>) -> Vec<Account> {
+    let mut accounts = BTreeMap::new();
+    for balance in opening.into_iter().filter(|balance| balance.amount != 0) {
+        accounts.insert(balance.currency, Account::opened(balance));
     }
-    for note in credit_notes {
-        sums.entry(note.amount.currency).or_default().1 += note.amount.amount;
+    for entry in entries {
+        let currency = entry.amount.currency;
+        accounts.entry(currency).or_insert_with(|| Account::opened(Money::new(0, currency))).book(entry);
     }
-    let sum = |(currency, (invoiced, credited)): (_, (i64, i64))| Sum {
-        invoiced: Money::new(invoiced, currency),
-        credited: Money::new(credited, currency),
-        balance: Money::new(invoiced - credited, currency),
-    };
-    sums.into_iter().map(sum).collect()
+    accounts.into_values().collect()
+}
+
+impl Account {
+    fn opened(balance: Money) -> Self {
+        let nothing = Money::new(0, balance.currency);
+        Self {
+            opening_balance: balance,
+            entries: Vec::new(),
+            invoiced: nothing,
+            paid: nothing,
+            credited: nothing,
+            refunded: nothing,
+            closing_balance: balance,
+        }
+    }
+
+    fn book(&mut self, mut entry: Entry) {
+        let amount = entry.amount.amount;
+        match entry.kind {
+            EntryKind::Invoice => self.invoiced.amount += amount,
+            EntryKind::Payment => self.paid.amount -= amount,
+            EntryKind::CreditNote => self.credited.amount -= amount,
+            EntryKind::Refund => self.refunded.amount += amount,
+        }
+        self.closing_balance.amount += amount;
+        entry.balance = self.closing_balance;
+        self.entries.push(entry);
+    }
 }

@@ -1,14 +1,15 @@
 //! The SQL.
 
-use crate::access::{Customer, Sight};
+use crate::access::{Customer, Owner, Sight};
 use crate::model::{
     CreditNote, CreditNoteSummary, Invoice, InvoiceSummary, IssuedInvoice, Payment, Retention, Status,
     TaxGroup,
 };
 use crate::order::Refund;
 use crate::rules::{self, Series};
+use crate::statement::{Entry, EntryKind};
 use serde::Serialize;
-use souk_kit::id::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId};
+use souk_kit::id::{CreditNoteId, CustomerId, InvoiceId, OrderId, PaymentId, RefundId, UserId};
 use souk_kit::{Conn, DbError, Money, Problem, Result, Row, Timestamp, Tx, params};
 
 /// A number that was given, and when.
@@ -51,8 +52,9 @@ fn text(document: &impl Serialize) -> Result<String> {
 }
 
 /// Adds an invoice.
-pub async fn insert_invoice(tx: &mut Tx, invoice: &IssuedInvoice) -> Result<()> {
-    let user = invoice.buyer.user_id.map(|id| id.to_string());
+pub async fn insert_invoice(tx: &mut Tx, owner: &Owner, invoice: &IssuedInvoice) -> Result<()> {
+    let user = owner.user_id.map(|id| id.to_string());
+    let token = owner.token_hash.as_deref().filter(|_| user.is_none());
     let parameters = params![
         invoice.id,
         invoice.number.as_str(),
@@ -63,10 +65,12 @@ pub async fn insert_invoice(tx: &mut Tx, invoice: &IssuedInvoice) -> Result<()> 
         invoice.totals.total.amount,
         invoice.issued_at,
         invoice.due_at,
-        text(invoice)?
+        text(invoice)?,
+        token
     ];
-    let sql = "INSERT INTO invoices (id, number, order_id, user_id, email, currency, total, issued_at, due_at, document)
-        VALUES (?1, ?2, ?3, ?4, lower(?5), ?6, ?7, ?8, ?9, ?10)";
+    let sql = "INSERT INTO invoices (id, number, order_id, user_id, email, currency, total, issued_at, due_at, document,
+          token_hash)
+        VALUES (?1, ?2, ?3, ?4, lower(?5), ?6, ?7, ?8, ?9, ?10, ?11)";
     Ok(tx.exec(sql, parameters).await?)
 }
 
@@ -103,8 +107,8 @@ pub async fn credited(conn: &Conn, invoice: InvoiceId) -> Result<Vec<TaxGroup>, 
 
 /// Adds a credit note.
 pub async fn insert_credit_note(tx: &mut Tx, note: &CreditNote) -> Result<()> {
-    let sql = "INSERT INTO credit_notes (id, number, invoice_id, refund_id, amount, issued_at, document)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT INTO credit_notes (id, number, invoice_id, refund_id, amount, issued_at, refunded_at, document)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let parameters = params![
         note.id,
         note.number.as_str(),
@@ -112,6 +116,7 @@ pub async fn insert_credit_note(tx: &mut Tx, note: &CreditNote) -> Result<()> {
         note.refund_id,
         note.amount.amount,
         note.issued_at,
+        note.refunded_at,
         text(note)?
     ];
     Ok(tx.exec(sql, parameters).await?)
@@ -130,8 +135,8 @@ pub async fn take_waiting(tx: &mut Tx, order: OrderId) -> Result<Vec<Refund>, Db
 }
 
 /// An invoice with what became of it.
-const INVOICE: &str = "SELECT i.document, p.payment_id, p.paid_at, p.paid, p.refunded,
-    (SELECT erased_at FROM erasures WHERE user_id = i.user_id) AS erased_at,
+const INVOICE: &str = "SELECT i.user_id, i.token_hash, i.document, p.payment_id, p.paid_at, p.paid, p.refunded,
+    (SELECT min(erased_at) FROM erasures WHERE user_id = i.user_id) AS erased_at,
     (SELECT json_group_array(json_object('id', n.id, 'number', n.number, 'issued_at', n.document ->> 'issued_at',
                                          'amount', json(n.document -> 'amount')))
        FROM (SELECT * FROM credit_notes WHERE invoice_id = i.id ORDER BY number) n) AS credit_notes
@@ -154,9 +159,18 @@ fn invoice_row(row: Row<'_>) -> Result<Invoice, DbError> {
     Ok(Invoice { issued, payment, credit_notes, retention })
 }
 
-/// An invoice.
-pub async fn invoice(conn: &Conn, id: InvoiceId) -> Result<Option<Invoice>, DbError> {
-    conn.one(&format!("{INVOICE} WHERE i.id = ?1"), params![id], invoice_row).await
+fn owner(row: &Row<'_>) -> Result<Owner, DbError> {
+    Ok(Owner { user_id: user(row)?, token_hash: row.get("token_hash")? })
+}
+
+fn user(row: &Row<'_>) -> Result<Option<UserId>, DbError> {
+    row.get::<Option<&str>>("user_id")?.map(|_| row.parse("user_id")).transpose()
+}
+
+/// An invoice, and whose it is.
+pub async fn invoice(conn: &Conn, id: InvoiceId) -> Result<Option<(Owner, Invoice)>, DbError> {
+    let sql = format!("{INVOICE} WHERE i.id = ?1");
+    conn.one(&sql, params![id], |row| Ok((owner(&row)?, invoice_row(row)?))).await
 }
 
 /// Every invoice of an account, oldest first.
@@ -169,10 +183,11 @@ pub async fn invoices_of(conn: &Conn, user: UserId) -> Result<Vec<Invoice>, DbEr
     .await
 }
 
-/// A credit note.
-pub async fn credit_note(conn: &Conn, id: CreditNoteId) -> Result<Option<CreditNote>, DbError> {
-    let sql = "SELECT document FROM credit_notes WHERE id = ?1";
-    conn.one(sql, params![id], |row| row.json("document")).await
+/// A credit note, and whose it is.
+pub async fn credit_note(conn: &Conn, id: CreditNoteId) -> Result<Option<(Owner, CreditNote)>, DbError> {
+    let sql = "SELECT i.user_id, i.token_hash, n.document FROM credit_notes n JOIN invoices i ON i.id = n.invoice_id
+        WHERE n.id = ?1";
+    conn.one(sql, params![id], |row| Ok((owner(&row)?, row.json("document")?))).await
 }
 
 /// Every credit note of an account, oldest first.
@@ -182,8 +197,7 @@ pub async fn credit_notes_of(conn: &Conn, user: UserId) -> Result<Vec<CreditNote
     conn.all(sql, params![user], |row| row.json("document")).await
 }
 
-/// Which documents are asked for.
-#[derive(Default)]
+/// Which invoices are asked for.
 pub struct Filter {
     pub order: Option<OrderId>,
     pub customer: Option<Customer>,
@@ -192,29 +206,37 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
-/// The conditions of a filter on invoices `i`, their payments `p` and a time, and their parameters.
-fn conditions(sight: Sight, filter: &Filter, time: &str) -> (String, Vec<spin_sdk::sqlite::Value>) {
+/// The conditions of a filter on invoices `i` and their payments `p`, and their parameters.
+fn conditions(sight: &Sight, filter: &Filter) -> (String, Vec<spin_sdk::sqlite::Value>) {
     let (mut sql, mut parameters) = (String::from(" WHERE true"), params![]);
-    let mut add = |condition: &str, value: spin_sdk::sqlite::Value| {
-        parameters.push(value);
-        sql += &format!(" AND {}", condition.replace("??", &format!("?{}", parameters.len())));
+    let mut add = |condition: &str, values: Vec<spin_sdk::sqlite::Value>| {
+        let mut condition = condition.to_owned();
+        for value in values {
+            parameters.push(value);
+            condition = condition.replacen("??", &format!("?{}", parameters.len()), 1);
+        }
+        sql += &format!(" AND {condition}");
     };
-    if let Sight::Own(user) = sight {
-        add("i.user_id = ??", user.into());
+    match sight.own() {
+        _ if sight.is_all() => {}
+        // What is looked for is the hash of a long secret, so how long it takes tells nothing.
+        (None, token) => add("i.token_hash = ??", params![token]),
+        (Some(user), None) => add("i.user_id = ??", params![user]),
+        (Some(user), Some(token)) => add("(i.user_id = ?? OR i.token_hash = ??)", params![user, token]),
     }
     if let Some(order) = filter.order {
-        add("i.order_id = ??", order.into());
+        add("i.order_id = ??", params![order]);
     }
     match &filter.customer {
-        Some(Customer::User(user)) => add("i.user_id = ??", (*user).into()),
-        Some(Customer::Email(email)) => add("i.email = ??", email.as_str().into()),
+        Some(Customer::User(user)) => add("i.user_id = ??", params![*user]),
+        Some(Customer::Email(email)) => add("i.email = ??", params![email.as_str()]),
         None => {}
     }
     if let Some(from) = filter.from {
-        add(&format!("{time} >= ??"), from.into());
+        add("i.issued_at >= ??", params![from]);
     }
     if let Some(to) = filter.to {
-        add(&format!("{time} < ??"), to.into());
+        add("i.issued_at < ??", params![to]);
     }
     sql += match filter.status {
         Some(Status::Paid) => " AND p.refunded = 0",
@@ -236,7 +258,7 @@ fn summary(row: Row<'_>) -> Result<InvoiceSummary, DbError> {
         id: row.parse("id")?,
         number: row.get("number")?,
         order_id: row.parse("order_id")?,
-        user_id: row.get::<Option<&str>>("user_id")?.and_then(|id| id.parse().ok()),
+        user_id: user(&row)?,
         email: row.get("email")?,
         issued_at: row.get("issued_at")?,
         due_at: row.get("due_at")?,
@@ -249,15 +271,15 @@ fn summary(row: Row<'_>) -> Result<InvoiceSummary, DbError> {
 /// Where a page of invoices goes on: the time and the id of the last one before.
 pub type After = (Timestamp, InvoiceId);
 
-/// A page of invoices, newest first. Indexes: `invoices_by_time`, `invoices_by_user`, `invoices_by_email`.
+/// A page of invoices, newest first. Indexes: `invoices_by_time`, `invoices_by_user`, `invoices_by_email`, `invoices_by_token`.
 pub async fn page(
     conn: &Conn,
-    sight: Sight,
+    sight: &Sight,
     filter: &Filter,
     after: Option<After>,
     limit: u32,
 ) -> Result<Vec<InvoiceSummary>, DbError> {
-    let (conditions, mut parameters) = conditions(sight, filter, "i.issued_at");
+    let (conditions, mut parameters) = conditions(sight, filter);
     let mut sql = format!("{SUMMARY}{conditions}");
     if let Some((at, id)) = after {
         parameters.extend(params![at, id]);
@@ -268,40 +290,91 @@ pub async fn page(
     conn.all(&sql, parameters, summary).await
 }
 
-/// The invoices of a statement, oldest first.
-pub async fn invoices(conn: &Conn, filter: &Filter, limit: u32) -> Result<Vec<InvoiceSummary>, DbError> {
-    let (conditions, mut parameters) = conditions(Sight::All, filter, "i.issued_at");
-    parameters.push(limit.into());
-    let sql = format!("{SUMMARY}{conditions} ORDER BY i.issued_at, i.id LIMIT ?{}", parameters.len());
-    conn.all(&sql, parameters, summary).await
-}
-
-/// The credit notes of a statement, oldest first.
-pub async fn credit_notes(
-    conn: &Conn,
-    filter: &Filter,
-    limit: u32,
-) -> Result<Vec<CreditNoteSummary>, DbError> {
-    let (conditions, mut parameters) = conditions(Sight::All, filter, "n.issued_at");
-    parameters.push(limit.into());
-    let sql = format!(
-        "SELECT n.id, n.number, n.amount, n.issued_at, i.currency FROM credit_notes n JOIN invoices i ON i.id = n.invoice_id
-         JOIN invoice_payments p ON p.invoice_id = i.id{conditions} ORDER BY n.issued_at, n.id LIMIT ?{}",
-        parameters.len()
-    );
-    let read = |row: Row<'_>| {
-        Ok(CreditNoteSummary {
-            id: row.parse("id")?,
-            number: row.get("number")?,
-            amount: Money::new(row.get("amount")?, row.parse("currency")?),
-            issued_at: row.get("issued_at")?,
-        })
+/// Everything that changed what a customer owes, as a table `entry`, with the customer as `?1`. What was paid or given back
+/// before its document was issued counts from then on. Indexes: `invoices_by_user`, `invoices_by_email`,
+/// `credit_notes_by_invoice`.
+fn entries_of(customer: &Customer) -> (String, spin_sdk::sqlite::Value) {
+    let (is_theirs, value) = match customer {
+        Customer::User(user) => ("i.user_id = ?1", (*user).into()),
+        Customer::Email(email) => ("i.email = ?1", email.as_str().into()),
     };
-    conn.all(&sql, parameters, read).await
+    let sql = format!(
+        "WITH entry AS (
+           SELECT i.issued_at AS at, 1 AS rank, i.id AS invoice_id, NULL AS credit_note_id, i.number, i.currency,
+                  i.total AS amount
+             FROM invoices i WHERE {is_theirs}
+           UNION ALL
+           SELECT max(p.paid_at, i.issued_at), 2, i.id, NULL, i.number, i.currency, -p.paid
+             FROM invoices i JOIN invoice_payments p ON p.invoice_id = i.id WHERE {is_theirs} AND p.paid > 0
+           UNION ALL
+           SELECT n.issued_at, 3, i.id, n.id, n.number, i.currency, -n.amount
+             FROM invoices i JOIN credit_notes n ON n.invoice_id = i.id WHERE {is_theirs}
+           UNION ALL
+           SELECT max(n.refunded_at, n.issued_at), 4, i.id, n.id, n.number, i.currency, n.amount
+             FROM invoices i JOIN credit_notes n ON n.invoice_id = i.id WHERE {is_theirs})"
+    );
+    (sql, value)
 }
 
-/// Remembers that the customer of an account was erased.
-pub async fn note_erasure(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<(), DbError> {
-    let sql = "INSERT INTO erasures (user_id, erased_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    tx.exec(sql, params![user, at]).await
+/// What a customer owed before an instant, by currency.
+pub async fn balances(conn: &Conn, customer: &Customer, before: Timestamp) -> Result<Vec<Money>, DbError> {
+    let (entries, value) = entries_of(customer);
+    let sql = format!(
+        "{entries} SELECT currency, sum(amount) AS amount FROM entry WHERE at < ?2 GROUP BY currency"
+    );
+    conn.all(&sql, params![value, before], |row| Ok(Money::new(row.get("amount")?, row.parse("currency")?)))
+        .await
+}
+
+/// The entries of a statement, oldest first.
+pub async fn entries(
+    conn: &Conn,
+    customer: &Customer,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Entry>, DbError> {
+    let (entries, value) = entries_of(customer);
+    let sql = format!(
+        "{entries} SELECT * FROM entry WHERE at >= ?2 AND at < ?3 ORDER BY at, invoice_id, credit_note_id, rank LIMIT ?4"
+    );
+    conn.all(&sql, params![value, from, to, limit], entry).await
+}
+
+fn entry(row: Row<'_>) -> Result<Entry, DbError> {
+    let amount = Money::new(row.get("amount")?, row.parse("currency")?);
+    Ok(Entry {
+        at: row.get("at")?,
+        kind: match row.get::<u32>("rank")? {
+            1 => EntryKind::Invoice,
+            2 => EntryKind::Payment,
+            3 => EntryKind::CreditNote,
+            _ => EntryKind::Refund,
+        },
+        number: row.get("number")?,
+        invoice_id: row.parse("invoice_id")?,
+        credit_note_id: row
+            .get::<Option<&str>>("credit_note_id")?
+            .map(|_| row.parse("credit_note_id"))
+            .transpose()?,
+        amount,
+        balance: amount,
+    })
+}
+
+/// Remembers that a customer who had an account was erased.
+pub async fn note_erasure(
+    tx: &mut Tx,
+    customer: CustomerId,
+    user: UserId,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    let sql =
+        "INSERT INTO erasures (customer_id, user_id, erased_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    tx.exec(sql, params![customer, user, at]).await
+}
+
+/// The account of a customer who was erased.
+pub async fn erased(conn: &Conn, customer: CustomerId) -> Result<Option<UserId>, DbError> {
+    let sql = "SELECT user_id FROM erasures WHERE customer_id = ?1";
+    conn.one(sql, params![customer], |row| row.parse("user_id")).await
 }

@@ -53,7 +53,7 @@ pub async fn add(
     };
     store::address::put(&mut tx, id, &entry).await?;
     let location = [(header::LOCATION, format!("/api/v1/customers/{id}/addresses/{}", entry.id))];
-    once.commit(tx, (StatusCode::CREATED, location, Tagged::new(entry.version, entry))).await
+    once.about(Some(id)).commit(tx, (StatusCode::CREATED, location, Tagged::new(entry.version, entry))).await
 }
 
 /// List the addresses of a customer, oldest first.

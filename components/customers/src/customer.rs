@@ -1,7 +1,7 @@
 //! Customers: adding, listing, reading, changing, erasing.
 
 use crate::access::{self, Who};
-use crate::model::{Buyer, Consents, Customer, CustomerChange, CustomerInput};
+use crate::model::{Buyer, Consents, Customer, CustomerChange, CustomerInput, Payer};
 use crate::problem::CustomersError;
 use crate::rules::{self, Erasure};
 use crate::store::{self, Filter, NewCustomer};
@@ -11,12 +11,12 @@ use garde::Validate;
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
-use souk_kit::id::UserId;
+use souk_kit::id::{CustomerId, UserId};
 use souk_kit::permission::scope::{CUSTOMERS_READ, CUSTOMERS_WRITE};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
     Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, Page, PageQuery, PathId, Problem, Result, Submit,
-    Tagged, Timestamp, Tx, Valid, ValidQuery, words,
+    Tagged, Timestamp, Tx, Valid, ValidQuery, once, words,
 };
 use utoipa::IntoParams;
 
@@ -72,7 +72,9 @@ pub async fn add(ctx: Ctx, caller: Caller, submit: Submit<CustomerInput>) -> Res
     };
     let customer = store::insert(&mut tx, &new).await?.ok_or(CustomersError::CustomerExists)?;
     let location = [(header::LOCATION, format!("/api/v1/customers/{}", customer.id))];
-    once.commit(tx, (StatusCode::CREATED, location, Tagged::new(customer.version, customer))).await
+    once.about(Some(customer.id))
+        .commit(tx, (StatusCode::CREATED, location, Tagged::new(customer.version, customer)))
+        .await
 }
 
 /// List and search customers.
@@ -185,6 +187,10 @@ pub async fn erase(
 /// Erases everything personal, and tells whoever has copies.
 pub async fn blank(tx: &mut Tx, customer: &Customer) -> Result<()> {
     store::erase(tx, customer.id).await?;
+    once::forget(tx, customer.id).await?;
+    if let Some(user) = customer.user_id {
+        once::forget(tx, user).await?;
+    }
     let told = json!({"user_id": customer.user_id, "customer_id": customer.id});
     tx.emit("souk.customer.erased", customer.id, told).await
 }
@@ -199,4 +205,14 @@ pub async fn by_user(ctx: Ctx, caller: Caller, PathId(user): PathId<UserId>) -> 
     let addresses = store::address::all(&ctx.conn().await?, customer.id).await?;
     let Customer { id, email, name, language, currency, .. } = customer;
     Ok(Json(Buyer { id, email, name, language, currency, addresses }))
+}
+
+/// What billing needs to know of a customer: what their invoices can be found by.
+#[utoipa::path(get, path = "/internal/customers/{id}", tag = "internal",
+    params(("id" = CustomerId, Path, description = "The customer")),
+    responses((status = 200, body = Payer), (status = 404, body = ProblemDocument)))]
+pub async fn payer(ctx: Ctx, caller: Caller, PathId(id): PathId<CustomerId>) -> Result<Json<Payer>> {
+    caller.must_be_service("billing")?;
+    let Customer { user_id, email, .. } = store::find(&ctx.conn().await?, id).await?;
+    Ok(Json(Payer { user_id, email }))
 }

@@ -58,6 +58,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(export::export))
         .routes(routes!(history::orders))
         .routes(routes!(customer::by_user))
+        .routes(routes!(customer::payer))
 }
 
 async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {

@@ -237,6 +237,15 @@ pub struct Buyer {
     pub addresses: Vec<Entry>,
 }
 
+/// What billing needs to know of a customer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Payer {
+    /// The account; none for a guest.
+    pub user_id: Option<UserId>,
+    /// Where messages go.
+    pub email: String,
+}
+
 const fn euro() -> Currency {
     Currency::EUR
 }

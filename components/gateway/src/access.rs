@@ -150,9 +150,9 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Token),
     (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Token),
 
-    (Method::GET,    "/invoices",                            "billing",   Token),
-    (Method::GET,    "/invoices/{id}",                       "billing",   Token),
-    (Method::GET,    "/credit-notes/{id}",                   "billing",   Token),
+    (Method::GET,    "/invoices",                            "billing",   Nothing),
+    (Method::GET,    "/invoices/{id}",                       "billing",   Nothing),
+    (Method::GET,    "/credit-notes/{id}",                   "billing",   Nothing),
     (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
     (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
 ];

@@ -11,8 +11,7 @@ use souk_kit::permission::scope::{INVENTORY_READ, INVENTORY_WRITE};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::valid::IdList;
 use souk_kit::{
-    Caller, Ctx, FieldError, IfMatch, Level, Page, PageQuery, PathId, Problem, Result, Tagged, Tx, Valid,
-    ValidQuery, log,
+    Caller, Ctx, IfMatch, Level, Page, PageQuery, PathId, Problem, Result, Tagged, Tx, Valid, ValidQuery, log,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -60,15 +59,11 @@ pub struct StockQuery {
 /// How the stock of a variant is watched.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"low_stock_threshold": 5, "backorder": false}))]
+#[schema(example = json!({"low_stock_threshold": 5}))]
 pub struct Watch {
     /// From here down it is low; null for never.
     #[garde(inner(range(min = 0, max = MAX_UNITS)))]
     low_stock_threshold: Option<i64>,
-    /// Whether it is sold while there is none. It never is, so nothing but false is accepted.
-    #[serde(default)]
-    #[garde(skip)]
-    backorder: bool,
 }
 
 /// How many units of variants can be bought, in the order of the ids; 0 of what was never received.
@@ -128,10 +123,6 @@ pub async fn watch(
     Valid(watch): Valid<Watch>,
 ) -> Result<Tagged<Stock>> {
     caller.needs(INVENTORY_WRITE)?;
-    if watch.backorder {
-        let error = FieldError::at("/backorder", "must be false: what is not there is not sold");
-        return Err(Problem::invalid(vec![error]));
-    }
     let tx = ctx.begin().await?;
     let version = store::find(&tx, variant).await?.map_or(0, |stock| stock.version);
     expected.check(version)?;

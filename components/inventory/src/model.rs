@@ -35,8 +35,6 @@ pub struct Stock {
     pub low_stock_threshold: Option<i64>,
     /// Whether it is low.
     pub low: bool,
-    /// Whether it is sold while there is none: never.
-    pub backorder: bool,
     /// Where it lies.
     pub locations: Vec<Lying>,
     /// The `ETag` tells it.

@@ -3,18 +3,13 @@
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderName;
 use http::request::Parts;
-use sha2::{Digest, Sha256};
+use souk_kit::guest::GuestToken;
 use souk_kit::id::UserId;
 use souk_kit::permission::scope::{ORDERS_READ, ORDERS_WRITE};
 use souk_kit::{Caller, Problem, Result, Secret, Subject, secret};
 
-/// Carries a guest's token.
-pub const GUEST_TOKEN: HeaderName = HeaderName::from_static("guest-token");
-
-/// What is stored of a token.
-pub type TokenHash = Vec<u8>;
+pub use souk_kit::guest::{TokenHash, hash};
 
 /// Who asks, with the token that came along.
 #[derive(Debug)]
@@ -38,11 +33,6 @@ pub fn new_token() -> Result<Secret> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
-}
-
-/// What is stored of it.
-pub fn hash(token: &str) -> TokenHash {
-    Sha256::digest(token).to_vec()
 }
 
 impl Buyer {
@@ -99,7 +89,7 @@ impl<S: Sync> FromRequestParts<S> for Buyer {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        let token = parts.headers.get(GUEST_TOKEN).and_then(|value| value.to_str().ok()).map(hash);
+        let Ok(GuestToken(token)) = GuestToken::from_request_parts(parts, state).await;
         Ok(Self { caller, token })
     }
 }

@@ -6,7 +6,7 @@ use crate::store::order::{self, Stored};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use souk_kit::id::{OrderId, RefundId, UserId};
-use souk_kit::{Event, Money, Result, Tx};
+use souk_kit::{Event, Money, Result, Tx, once};
 
 /// Takes an event in.
 pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()>> {
@@ -109,6 +109,7 @@ struct Erased {
 /// Forgets a person: at once where the order has ended, else when it does.
 async fn forget(tx: &Tx, news: &Erased) -> Result<()> {
     let Some(user) = news.user_id else { return Ok(()) };
+    once::forget(tx, user).await?;
     for mut stored in order::all_of(tx, user).await? {
         stored.forget = true;
         if stored.order.state.is_over() {

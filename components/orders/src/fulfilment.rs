@@ -113,6 +113,7 @@ pub async fn ship(
     )
     .await?;
     tx.emit("souk.order.shipped", id, facts).await?;
+    let once = once.about(stored.owner.user_id);
     once.commit(tx, (StatusCode::CREATED, Tagged::new(stored.version, stored.order)).into_response()).await
 }
 
@@ -218,6 +219,7 @@ pub async fn ask_return(
     order::update(&tx, &mut stored).await?;
     let told = format!("return requested: {}", body.reason);
     order::note(&tx, id, stored.order.state, &buyer.author(), &told).await?;
+    let once = once.about(stored.owner.user_id);
     once.commit(tx, (StatusCode::CREATED, Tagged::new(stored.version, stored.order)).into_response()).await
 }
 

@@ -7,6 +7,7 @@ use crate::store::cart;
 use crate::store::order::{self, Stored};
 use crate::store::step::{self, Kind};
 use serde_json::{Value, json};
+use souk_kit::guest;
 use souk_kit::id::{OrderId, RefundId, VariantId};
 use souk_kit::{Language, Money, Result, Timestamp, Tx};
 
@@ -29,7 +30,7 @@ pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Re
     advance(tx, stored, State::Paid, author, reason).await?;
     step::drop_all(tx, stored.order.id).await?;
     step::add_now(tx, stored.order.id, Kind::Commit).await?;
-    tx.emit("souk.order.paid", stored.order.id, for_billing(&stored.order)).await
+    tx.emit("souk.order.paid", stored.order.id, for_billing(stored)).await
 }
 
 /// Calls an order off: its stock is let go, and what was paid goes back.
@@ -112,6 +113,10 @@ pub async fn refunded(
         order::update(tx, stored).await?;
         order::note(tx, order_id, stored.order.state, "payments", &told).await?;
     }
+    // What came back from an order that was never paid in time was never invoiced.
+    if stored.order.paid_at.is_none() {
+        return Ok(());
+    }
     let facts = json!({
         "order_id": order_id, "refund_id": refund_id, "amount": amount, "reason": reason,
         "refunded_at": Timestamp::now(),
@@ -159,7 +164,7 @@ fn decimal(money: Money) -> String {
 }
 
 /// The order as billing and inventory hear of it.
-fn for_billing(order: &Order) -> Value {
+fn for_billing(Stored { order, owner, .. }: &Stored) -> Value {
     let language = match order.language {
         Language::En => "en",
         Language::Fr => "fr",
@@ -185,9 +190,10 @@ fn for_billing(order: &Order) -> Value {
         })
         .collect();
     let shipping = &order.shipping;
+    let token_hash = owner.token_hash.as_deref().filter(|_| owner.user_id.is_none());
     json!({
         "order_id": order.id, "number": order.number, "currency": order.currency, "user_id": order.user_id,
-        "email": order.email, "language": language, "billing_address": order.billing_address,
+        "token_hash": token_hash.map(guest::text), "email": order.email, "language": language, "billing_address": order.billing_address,
         "shipping_address": order.shipping_address, "lines": lines,
         "shipping": {
             "code": shipping.code, "label": shipping.label, "price": shipping.price, "discounts": [],

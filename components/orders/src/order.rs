@@ -194,6 +194,7 @@ pub async fn cancel(
         return Err(OrdersError::State(stored.order.state).into());
     }
     life::cancel(&tx, &mut stored, &buyer.author(), &request.body.reason).await?;
+    let once = once.about(stored.owner.user_id);
     once.commit(tx, Tagged::new(stored.version, stored.order)).await
 }
 

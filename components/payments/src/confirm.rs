@@ -7,7 +7,7 @@ use crate::provider::{self, Proof};
 use crate::store::{self, Case};
 use crate::{rules, secret, settle};
 use axum::Json;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,9 @@ pub async fn confirm(
         Attempt::First(tx) => tx,
     };
     let Case { intent, alive } = store::find(&tx, id).await?;
+    if let Some(begun) = begun(&tx, &once, &intent).await? {
+        return Ok(begun);
+    }
     if !rules::may_confirm(intent.state) {
         return Err(PaymentsError::State(intent.state).into());
     }
@@ -135,6 +138,7 @@ pub async fn confirm(
         state: AttemptState::Pending,
         code: None,
         ask_at: None,
+        asked_by: None,
         created_at: now,
     };
     pay(&ctx, &once, tx, (intent, attempt), Proof::Card(&card)).await
@@ -163,11 +167,24 @@ pub async fn challenge(
         Attempt::First(tx) => tx,
     };
     let Case { intent, alive } = store::find(&tx, id).await?;
+    if let Some(begun) = begun(&tx, &once, &intent).await? {
+        return Ok(begun);
+    }
     if intent.state != State::RequiresAction {
         return Err(PaymentsError::State(intent.state).into());
     }
     let asked = alive.filter(|attempt| attempt.id == body.challenge_id).ok_or_else(Problem::not_found)?;
     pay(&ctx, &once, tx, (intent, asked), Proof::Challenge(&body.code)).await
+}
+
+/// How the try stands for which this same request has asked before: it was cut off, or goes on beside this one, and its own
+/// answer is not stored. Neither is this one.
+async fn begun(tx: &Tx, once: &Once, intent: &Intent) -> Result<Option<Response>> {
+    let Some(mark) = once.mark() else { return Ok(None) };
+    match store::try_of(tx, intent.id, &mark).await? {
+        Some(attempt) => Ok(Some(Json(PaymentOutcome::of(intent, &attempt)?).into_response())),
+        None => Ok(None),
+    }
 }
 
 /// Asks the provider for the money, and stores question and answer: together where that is safe, else one after the other.
@@ -187,6 +204,7 @@ async fn pay(
     }
     // The question is durable before it is asked, so that whatever happens now, maintenance asks how it went.
     attempt.state = AttemptState::Pending;
+    attempt.asked_by = once.mark();
     attempt.ask_at = Some(Timestamp::now().after(rules::CALL_LASTS));
     intent.state = State::Processing;
     store::save_try(&tx, &attempt).await?;

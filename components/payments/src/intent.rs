@@ -4,7 +4,7 @@ use crate::event;
 use crate::model::{Capture, Intent, State};
 use crate::problem::PaymentsError;
 use crate::store::{self, Case, Filter, Wanted};
-use crate::transfer::{is_amount, must_run_payments};
+use crate::transfer::{self, is_amount, must_run_payments};
 use crate::view::{self, Payment};
 use crate::{provider, rules, secret, settle};
 use axum::Json;
@@ -198,11 +198,8 @@ pub async fn list(
 
 async fn shown(ctx: &Ctx, filter: &Filter) -> Result<Vec<Payment>> {
     let conn = ctx.conn().await?;
-    let mut payments = Vec::new();
-    for intent in store::list(&conn, filter).await? {
-        payments.push(view::payment(&conn, intent).await?);
-    }
-    Ok(payments)
+    let intents = store::list(&conn, filter).await?;
+    view::payments(&conn, intents).await
 }
 
 /// Everything that is held on a person's payments.
@@ -226,7 +223,8 @@ pub async fn of_person(
     Ok(Json(PaymentsOfPerson { payments: shown(&ctx, &filter).await? }))
 }
 
-/// Call a payment off before anything is taken; what is held is released. Repeating it changes nothing.
+/// Call a payment off: what is held is let go. Once a part was taken, only the rest is let go, and the payment is captured.
+/// Repeating it changes nothing.
 #[utoipa::path(post, path = "/payments/intents/{id}/cancel", tag = "payments",
     security(("bearer" = ["payments:write"])), params(("id" = PaymentId, Path, description = "The payment")),
     responses(
@@ -234,7 +232,7 @@ pub async fn of_person(
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not-found`", body = ProblemDocument),
-        (status = 409, description = "`payment-state`: something was taken; refund it", body = ProblemDocument)))]
+        (status = 409, description = "`payment-state`: all of it was taken; refund it", body = ProblemDocument)))]
 pub async fn cancel(ctx: Ctx, caller: Caller, PathId(id): PathId<PaymentId>) -> Result<Json<Payment>> {
     must_run_payments(&caller)?;
     let tx = ctx.begin().await?;
@@ -243,13 +241,19 @@ pub async fn cancel(ctx: Ctx, caller: Caller, PathId(id): PathId<PaymentId>) -> 
         return Ok(Json(view::payment(&tx, intent).await?));
     }
     if !rules::may_cancel(&intent) {
-        return Err(PaymentsError::State(intent.state).into());
+        if rules::held(&intent) == 0 && intent.released == 0 {
+            return Err(PaymentsError::State(intent.state).into());
+        }
+        let tx = transfer::release(&ctx, tx, &mut intent).await?;
+        let payment = view::payment(&tx, intent).await?;
+        tx.commit().await?;
+        return Ok(Json(payment));
     }
     let must_tell = match &mut alive {
         Some(attempt) => settle::give_up(&tx, &intent, attempt).await?,
         None => false,
     };
-    (intent.state, intent.authorized) = (State::Cancelled, 0);
+    (intent.state, intent.authorized, intent.released) = (State::Cancelled, 0, 0);
     store::save(&tx, &intent).await?;
     event::emit(&tx, event::CANCELLED, &intent, None).await?;
     tx.commit().await?;

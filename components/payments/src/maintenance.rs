@@ -3,7 +3,8 @@
 use crate::model::{AttemptState, Transfer, Try};
 use crate::provider::{self, Standing, simulator_books};
 use crate::{rules, settle, store, transfer, webhook};
-use souk_kit::{Ctx, Result, Timestamp};
+use serde_json::json;
+use souk_kit::{Ctx, Level, Result, Timestamp, log};
 use std::time::Duration;
 
 /// The most questions of a kind that one round asks.
@@ -11,20 +12,31 @@ const BATCH: u32 = 50;
 /// How long the id of a webhook is remembered: far longer than any provider repeats one.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// One round.
+/// One round. What fails waits for the next, and holds nothing else up.
 pub async fn run(ctx: Ctx) -> Result<()> {
     send_webhooks(&ctx).await?;
     let until = Timestamp::now().after(rules::ASK_AGAIN);
     let attempts = store::tries_to_ask(&ctx.conn().await?, until, BATCH).await?;
     for attempt in attempts {
-        ask_about(&ctx, attempt).await?;
+        let id = attempt.id.to_string();
+        or_later(&id, ask_about(&ctx, attempt).await);
     }
     let transfers = store::transfers_to_ask(&ctx.conn().await?, until, BATCH).await?;
     for transfer in transfers {
-        ask_for(&ctx, transfer).await?;
+        let id = transfer.id.clone();
+        or_later(&id, ask_for(&ctx, transfer).await);
     }
     let oldest = Timestamp::now().before(REMEMBERED);
     Ok(store::forget_webhooks(&ctx.conn().await?, oldest).await?)
+}
+
+/// Notes what went wrong. It was leased before it was tried, so its turn comes again.
+fn or_later(what: &str, done: Result<()>) {
+    if let Err(problem) = done {
+        let cause = problem.cause().unwrap_or(problem.detail());
+        let fields = json!({"service": "payments", "of": what, "cause": cause});
+        log(Level::Warn, "maintenance of one payment failed; it is tried again", fields);
+    }
 }
 
 /// Sends the simulator's webhooks, by the way that others come in.
@@ -32,8 +44,7 @@ async fn send_webhooks(ctx: &Ctx) -> Result<()> {
     for sent in simulator_books::due(ctx).await? {
         match webhook::take_in(ctx, provider::for_cards(), &sent.headers, sent.body.as_bytes()).await {
             Ok(()) => simulator_books::taken(ctx, sent.id).await?,
-            Err(problem) if problem.spec().status >= 500 => return Err(problem),
-            Err(_) => {} // Refused for now, and sent again later.
+            Err(problem) => or_later(&format!("webhook {}", sent.id), Err(problem)), // It is sent again.
         }
     }
     Ok(())

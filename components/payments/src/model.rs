@@ -43,7 +43,7 @@ names! {
         Authorized = "authorized",
         /// Some of the money is taken.
         PartiallyCaptured = "partially_captured",
-        /// All of the money is taken.
+        /// All of the money is taken, but for what was let go.
         Captured = "captured",
         /// Some of what was taken is given back.
         PartiallyRefunded = "partially_refunded",
@@ -93,6 +93,8 @@ names! {
     Kind {
         /// Money is taken.
         Capture = "capture",
+        /// Money that is held is let go.
+        Release = "release",
         /// Money is given back.
         Refund = "refund",
     }
@@ -124,6 +126,7 @@ pub struct Intent {
     pub authorized: i64,
     pub capturing: i64,
     pub captured: i64,
+    pub released: i64,
     pub refunding: i64,
     pub refunded: i64,
     pub declines: i64,
@@ -150,10 +153,12 @@ pub struct Try {
     pub state: AttemptState,
     pub code: Option<String>,
     pub ask_at: Option<Timestamp>,
+    /// Which request asked last, if it can be repeated.
+    pub asked_by: Option<String>,
     pub created_at: Timestamp,
 }
 
-/// Money taken or given back after it was authorized.
+/// Money taken, let go or given back after it was authorized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     pub id: String,
@@ -165,4 +170,21 @@ pub struct Transfer {
     pub state: TransferState,
     pub ask_at: Option<Timestamp>,
     pub created_at: Timestamp,
+}
+
+impl Transfer {
+    /// A transfer that nobody has been asked for yet.
+    pub fn new(id: impl std::fmt::Display, intent: &Intent, kind: Kind, key: String, amount: i64) -> Self {
+        Self {
+            id: id.to_string(),
+            intent_id: intent.id,
+            kind,
+            key,
+            amount,
+            reason: None,
+            state: TransferState::Pending,
+            ask_at: None,
+            created_at: Timestamp::now(),
+        }
+    }
 }

@@ -96,9 +96,14 @@ pub fn apply(intent: &mut Intent, attempt: &mut Try, standing: &Standing, now: T
     News::Quiet
 }
 
+/// What is held, and neither taken nor let go nor about to be.
+pub const fn held(intent: &Intent) -> i64 {
+    intent.authorized - intent.captured - intent.capturing - intent.released
+}
+
 /// How much a capture takes: what is wanted, or all that is left; nothing when there is nothing left to take.
 pub fn to_capture(intent: &Intent, wanted: Option<i64>) -> Result<Option<i64>, PaymentsError> {
-    let left = intent.authorized - intent.captured - intent.capturing;
+    let left = held(intent);
     match (intent.state, wanted) {
         (State::Authorized | State::PartiallyCaptured, Some(amount)) if amount <= left => Ok(Some(amount)),
         (State::Authorized | State::PartiallyCaptured | State::Captured, Some(_)) => {
@@ -126,6 +131,7 @@ pub fn to_refund(intent: &Intent, wanted: i64) -> Result<i64, PaymentsError> {
 pub fn set_aside(intent: &mut Intent, kind: Kind, amount: i64) {
     match kind {
         Kind::Capture => intent.capturing += amount,
+        Kind::Release => intent.released += amount,
         Kind::Refund => intent.refunding += amount,
     }
 }
@@ -133,25 +139,32 @@ pub fn set_aside(intent: &mut Intent, kind: Kind, amount: i64) {
 /// Books what was set aside, or gives it free. Gives the event that says so.
 pub fn book(intent: &mut Intent, kind: Kind, amount: i64, state: TransferState) -> Option<&'static str> {
     set_aside(intent, kind, -amount);
-    if state != TransferState::Succeeded {
-        return None;
-    }
-    match kind {
-        Kind::Capture => intent.captured += amount,
-        Kind::Refund => intent.refunded += amount,
+    let mut told = None;
+    if state == TransferState::Succeeded {
+        told = match kind {
+            Kind::Capture => {
+                intent.captured += amount;
+                Some(event::CAPTURED)
+            }
+            Kind::Release => {
+                intent.released += amount;
+                None
+            }
+            Kind::Refund => {
+                intent.refunded += amount;
+                Some(event::REFUNDED)
+            }
+        };
     }
     intent.state = state_of(intent);
-    Some(match kind {
-        Kind::Capture => event::CAPTURED,
-        Kind::Refund => event::REFUNDED,
-    })
+    told
 }
 
 /// The state of an intent that was authorized, by its sums.
 const fn state_of(intent: &Intent) -> State {
     match (intent.captured, intent.refunded) {
         (0, _) => State::Authorized,
-        (captured, 0) if captured < intent.authorized => State::PartiallyCaptured,
+        (captured, 0) if captured + intent.released < intent.authorized => State::PartiallyCaptured,
         (_, 0) => State::Captured,
         (captured, refunded) if refunded < captured => State::PartiallyRefunded,
         _ => State::Refunded,
@@ -184,6 +197,7 @@ mod tests {
             authorized: 0,
             capturing: 0,
             captured: 0,
+            released: 0,
             refunding: 0,
             refunded: 0,
             declines: 0,
@@ -200,6 +214,7 @@ mod tests {
             state: AttemptState::Pending,
             code: None,
             ask_at: None,
+            asked_by: None,
             created_at: now,
         };
         (intent, attempt)
@@ -238,14 +253,15 @@ mod tests {
 
         #[test]
         fn whatever_is_asked_for_the_sums_hold(
-            wishes in proptest::collection::vec((any::<bool>(), 1_i64..1500, 0_u8..3), 0..30),
+            wishes in proptest::collection::vec((0_u8..3, 1_i64..1500, 0_u8..3), 0..30),
         ) {
             let (mut intent, mut attempt) = payment(Capture::Manual);
             apply(&mut intent, &mut attempt, &Standing::Authorized, Timestamp::now());
             let mut open = Vec::new();
-            for (capture, amount, answer) in wishes {
-                let kind = if capture { Kind::Capture } else { Kind::Refund };
+            for (kind, amount, answer) in wishes {
+                let kind = [Kind::Capture, Kind::Release, Kind::Refund][usize::from(kind)];
                 let granted = match kind {
+                    Kind::Release => Some(held(&intent)).filter(|left| *left > 0),
                     Kind::Capture => to_capture(&intent, Some(amount)).ok().flatten(),
                     Kind::Refund => to_refund(&intent, amount).ok(),
                 };
@@ -257,9 +273,11 @@ mod tests {
                     let state = if answer == 1 { TransferState::Succeeded } else { TransferState::Failed };
                     book(&mut intent, kind, amount, state);
                 }
-                prop_assert!(intent.captured + intent.capturing <= intent.authorized);
+                prop_assert!(intent.captured + intent.capturing + intent.released <= intent.authorized);
                 prop_assert!(intent.refunded + intent.refunding <= intent.captured);
-                prop_assert!(intent.capturing >= 0 && intent.refunding >= 0);
+                prop_assert!(intent.capturing >= 0 && intent.refunding >= 0 && intent.released >= 0);
+                let is_all = intent.captured > 0 && intent.captured + intent.released == intent.authorized;
+                prop_assert!(!is_all || intent.refunded > 0 || !open.is_empty() || intent.state == State::Captured);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The SQL.
 
-use crate::model::{AttemptState, Capture, Intent, Transfer, Try};
+use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, Try};
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
 use souk_kit::{Conn, Currency, DbError, Money, Problem, Result, Row, Timestamp, Tx, params};
 
@@ -24,6 +24,7 @@ fn intent(row: &Row<'_>) -> Result<Intent, DbError> {
         authorized: row.get("authorized")?,
         capturing: row.get("capturing")?,
         captured: row.get("captured")?,
+        released: row.get("released")?,
         refunding: row.get("refunding")?,
         refunded: row.get("refunded")?,
         declines: row.get("declines")?,
@@ -40,7 +41,8 @@ pub struct Case {
 
 /// The intent with its living try beside it. Index: `attempts_alive`.
 const CASE: &str = "SELECT i.*, a.id AS a_id, a.provider AS a_provider, a.brand AS a_brand, a.last4 AS a_last4,
-        a.amount AS a_amount, a.state AS a_state, a.code AS a_code, a.ask_at AS a_ask_at, a.created_at AS a_created_at
+        a.amount AS a_amount, a.state AS a_state, a.code AS a_code, a.ask_at AS a_ask_at, a.asked_by AS a_asked_by,
+        a.created_at AS a_created_at
    FROM intents i LEFT JOIN attempts a ON a.intent_id = i.id
     AND a.state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured')";
 
@@ -58,6 +60,7 @@ fn case(row: Row<'_>) -> Result<Case, DbError> {
             state: row.parse("a_state")?,
             code: row.get("a_code")?,
             ask_at: row.get("a_ask_at")?,
+            asked_by: row.get("a_asked_by")?,
             created_at: row.get("a_created_at")?,
         }),
     };
@@ -109,7 +112,7 @@ pub async fn insert(tx: &Tx, wanted: &Wanted) -> Result<Option<Intent>, DbError>
 pub async fn save(tx: &Tx, intent: &Intent) -> Result<(), DbError> {
     tx.exec(
         "UPDATE intents SET state = ?2, authorized = ?3, capturing = ?4, captured = ?5, refunding = ?6, refunded = ?7,
-                declines = ?8, updated_at = ?9 WHERE id = ?1",
+                declines = ?8, updated_at = ?9, released = ?10 WHERE id = ?1",
         params![
             intent.id,
             intent.state.name(),
@@ -120,6 +123,7 @@ pub async fn save(tx: &Tx, intent: &Intent) -> Result<(), DbError> {
             intent.refunded,
             intent.declines,
             Timestamp::now(),
+            intent.released,
         ],
     )
     .await
@@ -146,10 +150,12 @@ pub async fn replace(tx: &Tx, id: PaymentId, wanted: &Wanted) -> Result<(), DbEr
 /// Adds a try, or stores where it stands by now.
 pub async fn save_try(tx: &Tx, attempt: &Try) -> Result<(), DbError> {
     tx.exec(
-        "INSERT INTO attempts (id, intent_id, provider, brand, last4, amount, state, code, ask_at, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO attempts (id, intent_id, provider, brand, last4, amount, state, code, ask_at, created_at, updated_at,
+           asked_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (id) DO UPDATE SET
-           state = excluded.state, code = excluded.code, ask_at = excluded.ask_at, updated_at = excluded.updated_at",
+           state = excluded.state, code = excluded.code, ask_at = excluded.ask_at, updated_at = excluded.updated_at,
+           asked_by = excluded.asked_by",
         params![
             attempt.id,
             attempt.intent_id,
@@ -162,6 +168,7 @@ pub async fn save_try(tx: &Tx, attempt: &Try) -> Result<(), DbError> {
             attempt.ask_at,
             attempt.created_at,
             Timestamp::now(),
+            attempt.asked_by.as_deref(),
         ],
     )
     .await
@@ -178,6 +185,7 @@ fn attempt(row: &Row<'_>) -> Result<Try, DbError> {
         state: row.parse("state")?,
         code: row.get("code")?,
         ask_at: row.get("ask_at")?,
+        asked_by: row.get("asked_by")?,
         created_at: row.get("created_at")?,
     })
 }
@@ -188,10 +196,20 @@ pub async fn find_try(conn: &Conn, id: AttemptId) -> Result<Try> {
     conn.one(sql, params![id], |row| attempt(&row)).await?.ok_or_else(Problem::not_found)
 }
 
-/// Every try of an intent, the first first. Index: `attempts_by_intent`.
-pub async fn tries(conn: &Conn, intent: PaymentId) -> Result<Vec<Try>, DbError> {
-    let sql = "SELECT * FROM attempts WHERE intent_id = ?1 ORDER BY id";
-    conn.all(sql, params![intent], |row| attempt(&row)).await
+/// Every try of these intents, the first first. Index: `attempts_by_intent`.
+pub async fn tries(conn: &Conn, intents: &[Intent]) -> Result<Vec<Try>, DbError> {
+    let sql = "SELECT * FROM attempts WHERE intent_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
+    conn.all(sql, params![ids(intents)], |row| attempt(&row)).await
+}
+
+fn ids(intents: &[Intent]) -> String {
+    serde_json::json!(intents.iter().map(|intent| intent.id).collect::<Vec<_>>()).to_string()
+}
+
+/// The try for which this request asked last. Index: `attempts_by_intent`.
+pub async fn try_of(conn: &Conn, intent: PaymentId, request: &str) -> Result<Option<Try>, DbError> {
+    let sql = "SELECT * FROM attempts WHERE intent_id = ?1 AND asked_by = ?2";
+    conn.one(sql, params![intent, request], |row| attempt(&row)).await
 }
 
 /// Tries that the provider must be asked about; for a while nobody else asks. Index: `attempts_to_ask`.
@@ -248,16 +266,21 @@ pub async fn find_transfer(conn: &Conn, id: &str) -> Result<Transfer> {
     conn.one(sql, params![id], |row| transfer(&row)).await?.ok_or_else(Problem::not_found)
 }
 
-/// The refund that was asked for with this key.
-pub async fn refund_by_key(conn: &Conn, intent: PaymentId, key: &str) -> Result<Option<Transfer>, DbError> {
-    let sql = "SELECT * FROM transfers WHERE intent_id = ?1 AND kind = 'refund' AND key = ?2";
-    conn.one(sql, params![intent, key], |row| transfer(&row)).await
+/// The transfer that was asked for with this key. Index: the key on `intent_id, kind, key`.
+pub async fn transfer_by_key(
+    conn: &Conn,
+    intent: PaymentId,
+    kind: Kind,
+    key: &str,
+) -> Result<Option<Transfer>, DbError> {
+    let sql = "SELECT * FROM transfers WHERE intent_id = ?1 AND kind = ?2 AND key = ?3";
+    conn.one(sql, params![intent, kind.name(), key], |row| transfer(&row)).await
 }
 
-/// Every transfer of an intent, the first first.
-pub async fn transfers(conn: &Conn, intent: PaymentId) -> Result<Vec<Transfer>, DbError> {
-    let sql = "SELECT * FROM transfers WHERE intent_id = ?1 ORDER BY created_at, id";
-    conn.all(sql, params![intent], |row| transfer(&row)).await
+/// Every transfer of these intents, the first first. Index: the key on `intent_id, kind, key`.
+pub async fn transfers(conn: &Conn, intents: &[Intent]) -> Result<Vec<Transfer>, DbError> {
+    let sql = "SELECT * FROM transfers WHERE intent_id IN (SELECT value FROM json_each(?1)) ORDER BY created_at, id";
+    conn.all(sql, params![ids(intents)], |row| transfer(&row)).await
 }
 
 /// Transfers that the provider must be asked about; for a while nobody else asks. Index: `transfers_to_ask`.

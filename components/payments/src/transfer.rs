@@ -1,6 +1,6 @@
-//! Money is taken after it was authorized, or given back: in parts or in full, and never more than there is.
+//! Money is taken after it was authorized, let go, or given back: in parts or in full, and never more than there is.
 
-use crate::model::{Intent, Kind, Transfer, TransferState};
+use crate::model::{Intent, Kind, Transfer};
 use crate::provider::{self, Charge, Part, Settled, Unanswered};
 use crate::view::{self, Payment, PaymentTransfer};
 use crate::{rules, settle, store};
@@ -10,7 +10,7 @@ use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use souk_kit::id::{CaptureId, PaymentId, RefundId};
+use souk_kit::id::{CaptureId, PaymentId, RefundId, ReleaseId};
 use souk_kit::permission::scope::PAYMENTS_WRITE;
 use souk_kit::problem::{ProblemDocument, kinds};
 use souk_kit::{
@@ -22,11 +22,15 @@ use utoipa::ToSchema;
 /// How much to take.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(example = json!({"amount": {"amount": 1500, "currency": "EUR"}}))]
+#[schema(example = json!({"amount": {"amount": 1500, "currency": "EUR"}, "final": true}))]
 pub struct CaptureRequest {
     /// All that is left of the authorization, if absent.
     #[garde(inner(custom(is_amount)))]
     amount: Option<Money>,
+    /// Whether it is the last one: the rest of the authorization is let go.
+    #[serde(rename = "final")]
+    #[garde(skip)]
+    is_final: bool,
 }
 
 /// What to give back.
@@ -77,7 +81,8 @@ fn in_currency(intent: &Intent, money: Money) -> Result<i64> {
     Err(Problem::invalid(vec![FieldError::at("/amount/currency", detail)]))
 }
 
-/// Take what is authorized, in full or in part.
+/// Take what is authorized, in full or in part. With `final` the rest is let go; without, it can be taken later, or let go by
+/// cancelling.
 #[utoipa::path(post, path = "/payments/intents/{id}/capture", tag = "payments", request_body = CaptureRequest,
     security(("bearer" = ["payments:write"])),
     params(("id" = PaymentId, Path, description = "The payment"),
@@ -104,25 +109,37 @@ pub async fn capture(
     };
     let mut intent = store::find(&tx, id).await?.intent;
     let wanted = request.body.amount.map(|money| in_currency(&intent, money)).transpose()?;
-    let Some(amount) = rules::to_capture(&intent, wanted)? else {
-        let payment = view::payment(&tx, intent).await?;
-        return once.commit(tx, Json(payment)).await;
-    };
-    let capture = CaptureId::new().to_string();
-    let mut transfer = Transfer {
-        id: capture.clone(),
-        intent_id: id,
-        kind: Kind::Capture,
-        key: capture,
-        amount,
-        reason: None,
-        state: TransferState::Pending,
-        ask_at: None,
-        created_at: Timestamp::now(),
-    };
-    let tx = carry_out(&ctx, tx, &mut intent, &mut transfer).await?;
+    let key = once.mark().ok_or_else(|| Problem::internal("a capture without a key"))?;
+    // This request was cut off before its answer was stored, or goes on beside this one: it does not ask again, and the
+    // answer is not stored here.
+    let has_asked = store::transfer_by_key(&tx, id, Kind::Capture, &key).await?.is_some();
+    let mut tx = tx;
+    if !has_asked && let Some(amount) = rules::to_capture(&intent, wanted)? {
+        let mut capture = Transfer::new(CaptureId::new(), &intent, Kind::Capture, key, amount);
+        tx = carry_out(&ctx, tx, &mut intent, &mut capture).await?;
+    }
+    // What a provider refused to take is not let go: it may be tried again.
+    if request.body.is_final && intent.captured + intent.capturing > 0 {
+        tx = release(&ctx, tx, &mut intent).await?;
+    }
     let payment = view::payment(&tx, intent).await?;
+    if has_asked {
+        tx.commit().await?;
+        return Ok(Json(payment).into_response());
+    }
     once.commit(tx, Json(payment)).await
+}
+
+/// Lets go what is held of a payment of which a part was taken; nothing when there is none any more. The transaction that
+/// comes back is still open.
+pub async fn release(ctx: &Ctx, tx: Tx, intent: &mut Intent) -> Result<Tx> {
+    let amount = rules::held(intent);
+    if amount == 0 {
+        return Ok(tx);
+    }
+    let id = ReleaseId::new();
+    let mut release = Transfer::new(id, intent, Kind::Release, id.to_string(), amount);
+    carry_out(ctx, tx, intent, &mut release).await
 }
 
 /// Give money back. The same key gives the same refund, and moves nothing twice.
@@ -146,23 +163,17 @@ pub async fn refund(
     let tx = ctx.begin().await?;
     let mut intent = store::find(&tx, id).await?.intent;
     let amount = in_currency(&intent, request.amount)?;
-    if let Some(known) = store::refund_by_key(&tx, id, &request.key).await? {
+    if let Some(known) = store::transfer_by_key(&tx, id, Kind::Refund, &request.key).await? {
         tx.rollback().await?;
         if known.amount != amount {
             return Err(Problem::new(kinds::KEY_REUSED, "This key came with another amount before."));
         }
         return Ok(Json(PaymentTransfer::of(&intent, known)).into_response());
     }
+    let amount = rules::to_refund(&intent, amount)?;
     let mut transfer = Transfer {
-        id: RefundId::new().to_string(),
-        intent_id: id,
-        kind: Kind::Refund,
-        key: request.key,
-        amount: rules::to_refund(&intent, amount)?,
         reason: Some(request.reason),
-        state: TransferState::Pending,
-        ask_at: None,
-        created_at: Timestamp::now(),
+        ..Transfer::new(RefundId::new(), &intent, Kind::Refund, request.key, amount)
     };
     carry_out(&ctx, tx, &mut intent, &mut transfer).await?.commit().await?;
     Ok((StatusCode::CREATED, Json(PaymentTransfer::of(&intent, transfer))).into_response())
@@ -221,6 +232,7 @@ pub async fn ask(
     let (provider, part): (_, Part) = (provider::of(provider)?, settle::part(intent, transfer));
     match transfer.kind {
         Kind::Capture => provider.capture(ctx, charge, &part).await,
+        Kind::Release => provider.release(ctx, charge, &part).await,
         Kind::Refund => provider.refund(ctx, charge, &part).await,
     }
 }

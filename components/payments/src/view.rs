@@ -5,6 +5,7 @@ use crate::store;
 use serde::Serialize;
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
 use souk_kit::{Conn, Money, Result, Timestamp};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// What an order wants paid, and what became of it.
@@ -25,6 +26,8 @@ pub struct Payment {
     pub authorized: Money,
     /// What is taken.
     pub captured: Money,
+    /// What was held, and is let go without being taken.
+    pub released: Money,
     /// What is given back.
     pub refunded: Money,
     /// When the money is taken.
@@ -36,6 +39,8 @@ pub struct Payment {
     pub attempts: Vec<PaymentAttempt>,
     /// What was taken after it was authorized, in parts or in full, the first first.
     pub captures: Vec<PaymentTransfer>,
+    /// What was let go, the first first.
+    pub releases: Vec<PaymentTransfer>,
     /// What was given back, the first first.
     pub refunds: Vec<PaymentTransfer>,
     /// Since when.
@@ -69,7 +74,7 @@ pub struct PaymentAttempt {
     pub created_at: Timestamp,
 }
 
-/// Money that was taken or given back.
+/// Money that was taken, let go or given back.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaymentTransfer {
     /// Its id.
@@ -98,19 +103,44 @@ impl PaymentTransfer {
 
 /// An intent with all that belongs to it.
 pub async fn payment(conn: &Conn, intent: Intent) -> Result<Payment> {
-    let attempts = store::tries(conn, intent.id).await?.into_iter().map(|attempt| {
+    let (tries, transfers) = of(conn, std::slice::from_ref(&intent)).await?;
+    Ok(show(&intent, tries, transfers))
+}
+
+/// Intents with all that belongs to them, by as many statements as one.
+pub async fn payments(conn: &Conn, intents: Vec<Intent>) -> Result<Vec<Payment>> {
+    let (tries, transfers) = of(conn, &intents).await?;
+    let (mut tries, mut transfers) =
+        (grouped(tries, |attempt| attempt.intent_id), grouped(transfers, |transfer| transfer.intent_id));
+    let shown = intents.iter().map(|intent| {
+        let (tries, transfers) = (tries.remove(&intent.id), transfers.remove(&intent.id));
+        show(intent, tries.unwrap_or_default(), transfers.unwrap_or_default())
+    });
+    Ok(shown.collect())
+}
+
+fn grouped<T>(all: Vec<T>, intent: impl Fn(&T) -> PaymentId) -> HashMap<PaymentId, Vec<T>> {
+    let mut groups: HashMap<_, Vec<T>> = HashMap::new();
+    for one in all {
+        groups.entry(intent(&one)).or_default().push(one);
+    }
+    groups
+}
+
+async fn of(conn: &Conn, intents: &[Intent]) -> Result<(Vec<Try>, Vec<Transfer>)> {
+    Ok((store::tries(conn, intents).await?, store::transfers(conn, intents).await?))
+}
+
+fn show(intent: &Intent, tries: Vec<Try>, transfers: Vec<Transfer>) -> Payment {
+    let attempts = tries.into_iter().map(|attempt| {
         let Try { id, provider, brand, last4, amount, state, code, created_at, .. } = attempt;
         PaymentAttempt { id, provider, brand, last4, amount: intent.money(amount), state, code, created_at }
     });
-    let attempts = attempts.collect();
-    let (captures, refunds): (Vec<_>, Vec<_>) = store::transfers(conn, intent.id)
-        .await?
-        .into_iter()
-        .partition(|transfer| transfer.kind == Kind::Capture);
-    let shown = |transfers: Vec<Transfer>| {
-        transfers.into_iter().map(|transfer| PaymentTransfer::of(&intent, transfer)).collect()
+    let shown = |kind| {
+        let of_kind = transfers.iter().filter(|transfer| transfer.kind == kind).cloned();
+        of_kind.map(|transfer| PaymentTransfer::of(intent, transfer)).collect()
     };
-    Ok(Payment {
+    Payment {
         id: intent.id,
         order_id: intent.order_id,
         user_id: intent.user_id,
@@ -118,13 +148,15 @@ pub async fn payment(conn: &Conn, intent: Intent) -> Result<Payment> {
         amount: intent.money(intent.amount),
         authorized: intent.money(intent.authorized),
         captured: intent.money(intent.captured),
+        released: intent.money(intent.released),
         refunded: intent.money(intent.refunded),
         capture: intent.capture,
         return_url: intent.return_url.clone(),
-        attempts,
-        captures: shown(captures),
-        refunds: shown(refunds),
+        attempts: attempts.collect(),
+        captures: shown(Kind::Capture),
+        releases: shown(Kind::Release),
+        refunds: shown(Kind::Refund),
         created_at: intent.created_at,
         updated_at: intent.updated_at,
-    })
+    }
 }

@@ -226,6 +226,43 @@ fn shipping_is_by_zone_weight_and_price() {
     assert_eq!(quote(s::Parcel { currency: "USD".into(), ..parcel("FR", 1, 1, 1) }), of(&[]));
 }
 
+/// The JSON texts of the documentation.
+fn documented() -> Vec<&'static str> {
+    let blocks = include_str!("../../../docs/rules.md").split("```json\n").skip(1);
+    blocks.filter_map(|block| block.split("```").next()).collect()
+}
+
+#[test]
+fn every_configuration_of_the_documentation_is_right() {
+    assert!(!documented().is_empty());
+    for text in documented() {
+        Config::read(text).unwrap_or_else(|mistakes| panic!("{mistakes} in {text}"));
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_does_what_it_says() {
+    let example = Config::read(documented()[0]).expect("a configuration");
+    // 15% off three lamps of 20.00, the cheapest of the three free, then 5.00 off for the coupon.
+    let answer =
+        discount::apply(&example.discounts, basket(vec![line(&["lamps"], 2000, 3)], &[("WELCOME", 0)]));
+    assert_eq!(amounts(&answer), [(0, 900), (0, 1700), (0, 500)]);
+    let too_little = discount::apply(&example.discounts, basket(vec![line(&[], 2999, 1)], &[("WELCOME", 0)]));
+    assert_eq!(status(&too_little), [d::CouponStatus::NotApplicable]);
+    let used_up = discount::apply(&example.discounts, basket(vec![line(&[], 3000, 1)], &[("WELCOME", 500)]));
+    assert_eq!(status(&used_up), [d::CouponStatus::Exhausted]);
+    let sold = || vec![item(t::Kind::Goods, &["books"], 10_700), item(t::Kind::Shipping, &[], 1000)];
+    assert_eq!(levies(&example, sale("DE", None, sold())), [(0, 700, 700, true), (1, 1900, 160, true)]);
+    let on_top = [(0, 500, 535, false), (0, 700, 749, false), (1, 500, 50, false)];
+    assert_eq!(levies(&example, sale("CA", Some("BC"), sold())), on_top);
+    let price = |country, weight_g, amount| {
+        let offer = shipping::quote(&example.shipping, parcel(country, 1, weight_g, amount));
+        offer.methods.first().map(|method| method.price)
+    };
+    assert_eq!((price("AT", 5000, 4999), price("DE", 5001, 5000)), (Some(595), Some(0)));
+    assert_eq!((price("DE", 5001, 4999), price("FR", 100, 9999)), (None, None));
+}
+
 #[test]
 fn every_mistake_of_a_configuration_is_told() {
     let wrong = json!({

@@ -16,7 +16,7 @@ use souk_kit::permission::{Role, scope};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
     Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, Problem, Result, Secret, Submit, Tagged,
-    Timestamp, Tx, Valid,
+    Timestamp, Tx, Valid, once,
 };
 use utoipa::ToSchema;
 
@@ -181,6 +181,7 @@ pub async fn create(
     let profile = store::insert(&mut tx, &user).await?;
     tx.emit("souk.user.registered", profile.id, json!({"roles": profile.roles})).await?;
     let location = format!("/api/v1/users/{}", profile.id);
+    let once = once.about(Some(profile.id));
     let answer = (StatusCode::CREATED, [(header::LOCATION, location)], Tagged::new(profile.version, profile));
     once.commit(tx, answer).await
 }
@@ -292,6 +293,7 @@ pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
         return Err(UsersError::LastAdministrator.into());
     }
     store::erase(&mut tx, &profile).await?;
+    once::forget(&tx, id).await?;
     tx.emit("souk.user.deleted", id, json!({})).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

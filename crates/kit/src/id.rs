@@ -160,6 +160,8 @@ ids! {
     RefundId = "rfd";
     /// Money taken, in full or in part, after it was authorized.
     CaptureId = "cap";
+    /// What was authorized and is let go.
+    ReleaseId = "rel";
     /// An invoice.
     InvoiceId = "inv";
     /// A credit note.

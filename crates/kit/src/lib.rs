@@ -13,6 +13,7 @@ pub mod context;
 pub mod db;
 pub mod etag;
 pub mod events;
+pub mod guest;
 pub mod id;
 mod json;
 pub mod language;

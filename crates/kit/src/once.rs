@@ -13,10 +13,11 @@ use crate::time::Timestamp;
 use axum::body::{Body, to_bytes};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub struct Once {
     caller: String,
     operation: String,
     fingerprint: Vec<u8>,
+    person: Option<String>,
 }
 
 /// How a write begins.
@@ -56,6 +58,24 @@ impl Once {
             self.fingerprint = fingerprint(body)?;
         }
         Ok(self)
+    }
+
+    /// Says whose data the answer has. Who is forgotten is forgotten here too ([`forget`]); the caller always is.
+    pub fn about(mut self, person: Option<impl ToString>) -> Self {
+        self.person = person.map(|id| id.to_string()).filter(|id| *id != self.caller);
+        self
+    }
+
+    /// What tells this write from all others: for one that commits its question before it knows the answer, and must know
+    /// its own question again.
+    pub fn mark(&self) -> Option<String> {
+        let key = self.key.as_ref()?;
+        let mut hash = Sha256::new();
+        for part in [self.caller.as_bytes(), self.operation.as_bytes(), key.as_bytes(), &self.fingerprint] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Some(BASE64URL_NOPAD.encode(&hash.finalize()))
     }
 
     /// Refuses a request without a key: for what touches money, stock or a chain.
@@ -81,7 +101,8 @@ impl Once {
                 |row| {
                     let same = row.get::<&[u8]>("fingerprint")? == self.fingerprint;
                     let (status, headers) = (row.get::<u32>("status")?, row.json("headers")?);
-                    Ok((same, restore(status, headers, row.get("body")?)))
+                    let body = row.get::<Option<Vec<u8>>>("body")?;
+                    Ok((same, body.map(|body| restore(status, headers, body))))
                 },
             )
             .await?;
@@ -91,7 +112,8 @@ impl Once {
             let detail = "This key came with another request body before.";
             return Err(Problem::new(kinds::KEY_REUSED, detail));
         }
-        Ok(Attempt::Repeated(response))
+        let forgotten = "This was done before. Its answer was erased with the person that it was about.";
+        response.map(Attempt::Repeated).ok_or_else(|| Problem::new(kinds::ANSWER_ERASED, forgotten))
     }
 
     /// Stores the answer with what was done, and makes both durable.
@@ -111,8 +133,8 @@ impl Once {
             .collect();
         let headers = serde_json::json!(headers).to_string();
         tx.exec(
-            "INSERT INTO idempotency (caller, operation, key, fingerprint, status, headers, body, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO idempotency (caller, operation, key, fingerprint, status, headers, body, created_at, person)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 self.caller.as_str(),
                 self.operation.as_str(),
@@ -122,6 +144,7 @@ impl Once {
                 headers,
                 body.to_vec(),
                 Timestamp::now(),
+                self.person.as_deref(),
             ],
         )
         .await?;
@@ -150,6 +173,17 @@ fn restore(status: u32, headers: BTreeMap<String, String>, body: Vec<u8>) -> Res
         }
     }
     response
+}
+
+/// Erases the answers that a person got, and those that are about them. What was done stays known, so that repeating it
+/// does nothing. Indexes: the primary key, `idempotency_by_person`.
+pub async fn forget(tx: &Tx, person: impl ToString) -> Result<(), DbError> {
+    let person = person.to_string();
+    for whose in ["caller", "person"] {
+        let sql = format!("UPDATE idempotency SET body = NULL, headers = '{{}}' WHERE {whose} = ?1");
+        tx.exec(&sql, params![person.as_str()]).await?;
+    }
+    Ok(())
 }
 
 /// Forgets answers that are older than we promise to keep them.
@@ -182,6 +216,7 @@ impl<S: Sync> FromRequestParts<S> for Once {
             caller: caller.subject.to_string(),
             operation: format!("{} {}", parts.method, parts.uri.path()),
             fingerprint: Vec::new(),
+            person: None,
         })
     }
 }

@@ -78,6 +78,8 @@ pub mod kinds {
             "`If-Match` names another version than the current one: read it again, then repeat.");
         KEY_REQUIRED = Spec::new(400, "idempotency-key-required", "An Idempotency-Key is required",
             "The operation must be repeatable: send an `Idempotency-Key` header of 1 to 255 characters.");
+        ANSWER_ERASED = Spec::new(410, "answer-erased", "The answer was erased",
+            "The request was carried out before; its answer had data of a person who was erased since. Nothing was done again.");
         KEY_REUSED = Spec::new(422, "idempotency-key-reused", "The Idempotency-Key was used for something else",
             "The same key came with another request before. Use a new key for a new request.");
         TOO_MANY_REQUESTS = Spec::new(429, "too-many-requests", "Too many requests",

@@ -4,10 +4,10 @@
 
 mod words;
 
-use crate::model::{Buyer, CreditNote, CreditNoteSummary, Invoice, InvoiceSummary, Seller, TaxGroup};
+use crate::model::{Buyer, CreditNote, Invoice, Seller, TaxGroup};
 use crate::order::Discount;
 use crate::print::{STYLE, date, escape, money, rate};
-use crate::statement::Statement;
+use crate::statement::{Account, EntryKind, Statement};
 use souk_address::Address;
 use souk_kit::{Language, Money};
 use words::Words;
@@ -68,18 +68,37 @@ pub fn statement(statement: &Statement, language: Language) -> String {
     ]);
     let heading = format!("<header><h1>{}</h1></header>", words.statement);
     let mut body = vec![heading, facts];
-    if statement.sums.is_empty() {
+    if statement.accounts.is_empty() {
         body.push(format!("<p>{}</p>", words.nothing));
     }
-    body.push(invoices(&statement.invoices, words, language));
-    body.push(credit_notes(&statement.credit_notes, words, language));
-    for sum in &statement.sums {
-        let rows = [(words.invoiced, sum.invoiced), (words.credited, sum.credited)];
-        let rows = rows.map(|(label, sum)| row(label, &amount(sum, language), ""));
-        let balance = row(words.balance, &amount(sum.balance, language), " class=\"all\"");
-        body.push(format!("<table><tfoot>{}{balance}</tfoot></table>", rows.concat()));
-    }
+    body.extend(statement.accounts.iter().map(|it| account(it, words, language)));
     page(words.statement, &body.concat(), language)
+}
+
+/// What happened in one currency: a line for each entry, between what was owed before and what is owed now.
+fn account(account: &Account, words: &Words, language: Language) -> String {
+    let mut rows = row(words.opening_balance, &amount(account.opening_balance, language), "");
+    for entry in &account.entries {
+        let kind = match entry.kind {
+            EntryKind::Invoice => words.invoice,
+            EntryKind::Payment => words.payment,
+            EntryKind::CreditNote => words.credit_note,
+            EntryKind::Refund => words.refund,
+        };
+        rows += &format!(
+            "<tr><td>{}</td><td>{kind} {}</td>{}{}</tr>",
+            date(entry.at, language),
+            escape(&entry.number),
+            amount(entry.amount, language),
+            amount(entry.balance, language)
+        );
+    }
+    let closing = row(words.closing_balance, &amount(account.closing_balance, language), " class=\"all\"");
+    format!(
+        "<table><thead><tr><th scope=\"col\">{}</th><th></th><th scope=\"col\" class=\"n\">{}</th>\
+         <th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>{rows}</tbody><tfoot>{closing}</tfoot></table>",
+        words.date, words.amount, words.balance
+    )
 }
 
 fn page(title: &str, body: &str, language: Language) -> String {
@@ -201,28 +220,4 @@ fn paid(invoice: &Invoice, words: &Words, language: Language) -> String {
             &format!(" {}: {} ({}).", words.refunded, money(payment.refunded, language), notes.join(", "));
     }
     format!("<p class=\"note\">{text}</p>")
-}
-
-/// A table of documents: number, date, amount.
-fn table(caption: &str, rows: &str) -> String {
-    match rows {
-        "" => String::new(),
-        rows => format!("<table><caption>{caption}</caption><tbody>{rows}</tbody></table>"),
-    }
-}
-
-fn invoices(invoices: &[InvoiceSummary], words: &Words, language: Language) -> String {
-    let row = |it: &InvoiceSummary| {
-        let total = amount(it.total, language);
-        format!("<tr><td>{}</td><td>{}</td>{total}</tr>", escape(&it.number), date(it.issued_at, language))
-    };
-    table(words.invoices, &invoices.iter().map(row).collect::<String>())
-}
-
-fn credit_notes(notes: &[CreditNoteSummary], words: &Words, language: Language) -> String {
-    let row = |it: &CreditNoteSummary| {
-        let off = amount(Money::new(-it.amount.amount, it.amount.currency), language);
-        format!("<tr><td>{}</td><td>{}</td>{off}</tr>", escape(&it.number), date(it.issued_at, language))
-    };
-    table(words.credit_notes, &notes.iter().map(row).collect::<String>())
 }

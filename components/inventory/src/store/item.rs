@@ -45,7 +45,6 @@ fn read(row: &Row<'_>) -> Result<Stock, DbError> {
         available: row.get("available")?,
         low_stock_threshold: row.get("low_stock_threshold")?,
         low: row.get("is_low")?,
-        backorder: false,
         locations: row.json("locations")?,
         version: row.get("version")?,
     })

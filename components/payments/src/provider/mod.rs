@@ -141,6 +141,9 @@ pub trait Provider: Sync {
     /// Takes a part of what is held.
     fn capture<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled>;
 
+    /// Lets go what is held and was not taken, once a part was.
+    fn release<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled>;
+
     /// Undoes a charge, whatever it has come to: what is held is released, what was taken is given back, and what comes
     /// later is refused.
     fn cancel<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Standing>;

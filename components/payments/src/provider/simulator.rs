@@ -118,6 +118,10 @@ impl Provider for CardSimulator {
         self.moves(ctx, charge, part, "capture.succeeded")
     }
 
+    fn release<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled> {
+        self.moves(ctx, charge, part, "release.succeeded")
+    }
+
     fn cancel<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Standing> {
         Box::pin(async move {
             match self.answers_here(charge) {
@@ -209,8 +213,12 @@ impl Webhook {
             "charge.captured" => charge(Standing::Captured),
             "charge.processing" => charge(Standing::Processing),
             "charge.declined" => charge(Standing::Declined(code.unwrap_or_else(|| "card_declined".into()))),
-            "capture.succeeded" | "refund.succeeded" => Ok(What::Part(key.clone(), amount, Settled::Done)),
-            "capture.failed" | "refund.failed" => Ok(What::Part(key.clone(), amount, Settled::Refused)),
+            "capture.succeeded" | "release.succeeded" | "refund.succeeded" => {
+                Ok(What::Part(key.clone(), amount, Settled::Done))
+            }
+            "capture.failed" | "release.failed" | "refund.failed" => {
+                Ok(What::Part(key.clone(), amount, Settled::Refused))
+            }
             _ => Err(wrong("/type", "is not a type that the simulator has")),
         };
         Ok(Notice { event_id: self.id, what: what? })
