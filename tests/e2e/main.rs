@@ -17,6 +17,7 @@ mod gateway;
 mod guessing;
 mod inventory;
 mod keys;
+mod order_races;
 mod orders;
 mod passwords;
 mod payments;
