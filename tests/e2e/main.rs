@@ -4,6 +4,7 @@ mod administration;
 mod auth;
 mod auth_alone;
 mod bad_input;
+mod bad_orders;
 mod billing;
 mod carts;
 mod catalogue;
