@@ -38,6 +38,9 @@ struct Table {
     requests: HashMap<String, (RequestFault, Until)>,
     delays: HashMap<String, (Duration, Until)>,
     unreachable: HashMap<String, Until>,
+    mute: HashMap<String, Until>,
+    /// How many statements a component of the database gets to make yet.
+    traps: HashMap<String, u32>,
     databases: HashMap<String, (SqliteFault, Until)>,
 }
 
@@ -71,6 +74,22 @@ impl Faults {
         self.change(|table| _ = table.unreachable.insert(target.to_owned(), until));
     }
 
+    /// `component` does what it is asked to, but whoever asked it within the application gets no answer.
+    pub fn mute(&self, component: &str, until: Until) {
+        self.change(|table| _ = table.mute.insert(component.to_owned(), until));
+    }
+
+    /// The component that makes the `nth` statement from now, counted from 1, on the database `label` traps instead, with
+    /// whatever else its instance was doing.
+    pub fn trap_at(&self, label: &str, nth: u32) {
+        self.change(|table| _ = table.traps.insert(label.to_owned(), nth));
+    }
+
+    /// Whether a trap waits for a statement on the database `label` that has not come yet.
+    pub fn trap_is_set(&self, label: &str) -> bool {
+        self.table().traps.contains_key(label)
+    }
+
     /// The statements on the database `label` fail.
     pub fn sqlite(&self, label: &str, fault: SqliteFault, until: Until) {
         self.change(|table| _ = table.databases.insert(label.to_owned(), (fault, until)));
@@ -91,14 +110,25 @@ impl Faults {
     }
 
     pub(crate) fn is_unreachable(&self, target: &str) -> bool {
-        self.spend(|table| {
-            let until = table.unreachable.get_mut(target)?;
-            if !one_less(until) {
-                table.unreachable.remove(target);
+        self.spend(|table| is_due(&mut table.unreachable, target)).is_some()
+    }
+
+    pub(crate) fn is_mute(&self, component: &str) -> bool {
+        self.spend(|table| is_due(&mut table.mute, component)).is_some()
+    }
+
+    /// Counts one statement on the database `label`; whether it is the one to trap at.
+    pub(crate) fn traps(&self, label: &str) -> bool {
+        let left = self.spend(|table| {
+            let left = table.traps.get_mut(label)?;
+            *left = left.saturating_sub(1);
+            let left = *left;
+            if left == 0 {
+                table.traps.remove(label);
             }
-            Some(())
-        })
-        .is_some()
+            Some(left)
+        });
+        left == Some(0)
     }
 
     pub(crate) fn database(&self, label: &str) -> Option<SqliteFault> {
@@ -131,6 +161,14 @@ fn spend<T: Copy>(faults: &mut HashMap<String, (T, Until)>, key: &str) -> Option
     Some(fault)
 }
 
+fn is_due(faults: &mut HashMap<String, Until>, key: &str) -> Option<()> {
+    let until = faults.get_mut(key)?;
+    if !one_less(until) {
+        faults.remove(key);
+    }
+    Some(())
+}
+
 /// Counts one use; whether more are left.
 fn one_less(until: &mut Until) -> bool {
     match until {
@@ -155,6 +193,14 @@ mod tests {
         assert_eq!(faults.request("a"), Some(RequestFault::Fail(503)));
         assert_eq!(faults.request("a"), Some(RequestFault::Fail(503)));
         assert_eq!(faults.request("a"), None);
+    }
+
+    #[test]
+    fn a_trap_waits_for_its_statement() {
+        let faults = Faults::default();
+        faults.trap_at("a", 3);
+        assert_eq!([(); 4].map(|()| faults.traps("a")), [false, false, true, false]);
+        assert!(!faults.traps("b") && !faults.trap_is_set("a"));
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(crate) struct Guest {
     /// Epochs that it has computed through since it last asked the host for anything.
     busy: u32,
     fate: Fate,
+    /// A test has it trap with its next answer from the database.
+    pub doomed: bool,
     /// Counts this instance as alive while it exists.
     _alive: Alive,
 }
@@ -80,6 +82,7 @@ impl Guest {
             outbound,
             busy: 0,
             fate,
+            doomed: false,
             _alive: alive,
         })
     }

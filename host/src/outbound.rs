@@ -87,6 +87,9 @@ async fn chain(
         Some(limit) => tokio::time::timeout(limit, answer).await.map_err(|_| Error::ConnectionReadTimeout)?,
         None => answer.await,
     };
+    if app.faults.is_mute(component) {
+        return Err(Error::ConnectionTerminated);
+    }
     Ok((response, Box::new(async { Ok(()) })))
 }
 

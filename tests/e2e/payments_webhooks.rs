@@ -1,17 +1,11 @@
 //! Providers that answer late, twice, in the wrong order or not at all, and those who pretend to be one.
 
-use serde_json::{Value, json};
-use souk_tests::payments::{Payment, Payments, card, euro, new_id, signature};
+use serde_json::json;
+use souk_tests::payments::{Payment, Payments, card, euro, new_id, signature, webhook};
 use souk_tests::token::now;
-use souk_tests::unique;
 
 const CAPTURED: &str = "souk.payment.captured";
 const AUTHORIZED: &str = "souk.payment.authorized";
-
-/// A webhook about a charge, with an id of its own.
-fn webhook(kind: &str, key: &str, amount: i64) -> Value {
-    json!({"id": unique("event"), "type": kind, "data": {"key": key, "amount": euro(amount)}})
-}
 
 /// The key of the payment's last try.
 async fn last_try(payments: &Payments, payment: &Payment) -> String {

@@ -47,5 +47,5 @@ pub use person::Person;
 pub use project::{components, root, unique};
 pub use raw::RawAnswer;
 pub use request::Request;
-pub use souk_host::{SqliteFault, Until};
+pub use souk_host::{Faults, SqliteFault, Until};
 pub use suite::{Keys, Suite};

@@ -97,6 +97,43 @@ pub fn signature(body: &str, at: u64, key: &str) -> String {
     format!("t={at},v1={}", hex::encode(code.as_ref() as &[u8]))
 }
 
+/// A webhook about a charge, with an id of its own.
+pub fn webhook(kind: &str, key: &str, amount: i64) -> Value {
+    json!({"id": unique("event"), "type": kind, "data": {"key": key, "amount": euro(amount)}})
+}
+
+fn database(shop: &Suite) -> Connection {
+    let database = Connection::open(shop.state().join("payments.db")).expect("its database");
+    database.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    database
+}
+
+impl Suite {
+    /// As if whatever payments were to do later were due, and maintenance did it.
+    pub async fn time_passes(&self) {
+        let database = database(self);
+        for sql in [
+            "UPDATE simulator_webhooks SET due_at = 0",
+            "UPDATE simulator_charges SET known_at = 0",
+            "UPDATE attempts SET ask_at = 0 WHERE ask_at IS NOT NULL",
+            "UPDATE transfers SET ask_at = 0 WHERE ask_at IS NOT NULL",
+        ] {
+            database.execute(sql, []).expect("its tables");
+        }
+        drop(database);
+        self.ticks().await;
+    }
+
+    /// The provider sends a webhook, signed now, through the gateway.
+    pub async fn provider_tells(&self, webhook: &Value) -> Answer {
+        let body = webhook.to_string();
+        let signature = signature(&body, now(), &self.keys().card_simulator);
+        let person = self.stranger();
+        let request = person.post("/api/v1/payments/webhooks/card-simulator", "");
+        request.body("application/json", body).header("webhook-signature", signature).await
+    }
+}
+
 impl Payments {
     /// Starts it in this process.
     pub async fn stands() -> Option<Self> {
@@ -250,24 +287,12 @@ impl Payments {
 
     /// The database, to look at, or to age what is in it.
     pub fn database(&self) -> Connection {
-        let database = Connection::open(self.shop.state().join("payments.db")).expect("its database");
-        database.busy_timeout(Duration::from_secs(10)).expect("a timeout");
-        database
+        database(&self.shop)
     }
 
     /// As if whatever was to happen later were due, and maintenance did it.
     pub async fn time_passes(&self) {
-        let database = self.database();
-        for sql in [
-            "UPDATE simulator_webhooks SET due_at = 0",
-            "UPDATE simulator_charges SET known_at = 0",
-            "UPDATE attempts SET ask_at = 0 WHERE ask_at IS NOT NULL",
-            "UPDATE transfers SET ask_at = 0 WHERE ask_at IS NOT NULL",
-        ] {
-            database.execute(sql, []).expect("its tables");
-        }
-        drop(database);
-        self.shop.ticks().await;
+        self.shop.time_passes().await;
     }
 
     /// The data of the events of a kind about a payment, which `subscriber` is told; each once, however often delivered.

@@ -25,11 +25,23 @@ impl Guest {
     fn connection(&mut self, connection: &Resource<Connection>) -> Result<Connection, Error> {
         self.table.get(connection).cloned().map_err(|_| Error::InvalidConnection)
     }
+
+    fn connection_for_statement(&mut self, connection: &Resource<Connection>) -> Result<Connection, Error> {
+        let connection = self.connection(connection)?;
+        if connection.traps() {
+            self.doomed = true;
+            return Err(Error::InvalidConnection);
+        }
+        Ok(connection)
+    }
 }
 
 impl Host for Guest {
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<Error> {
-        Ok(error)
+        match self.doomed {
+            true => Err(wasmtime::format_err!("a test has it trap here")),
+            false => Ok(error),
+        }
     }
 }
 
@@ -44,7 +56,7 @@ impl HostConnection for Guest {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<QueryResult, Error> {
-        let connection = self.connection(&connection)?;
+        let connection = self.connection_for_statement(&connection)?;
         let (columns, rows) = connection.execute_whole(statement, parameters).await?;
         Ok(QueryResult { columns, rows })
     }
@@ -74,7 +86,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasGuest {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<Streamed, Error> {
-        let connection = store.with(|mut access| access.get().connection(&connection))?;
+        let connection = store.with(|mut access| access.get().connection_for_statement(&connection))?;
         let Answer { columns, rows, rest } = connection.execute(statement, parameters).await;
         let readers = store.with(|mut access| match rest {
             Rest::Ended(end) => wasmtime::error::Ok((

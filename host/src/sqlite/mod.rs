@@ -71,6 +71,11 @@ impl Database {
 }
 
 impl Connection {
+    /// Whether the guest is to trap at this statement.
+    pub fn traps(&self) -> bool {
+        self.0.database.faults.traps(&self.0.database.label)
+    }
+
     /// Runs the first statement of `sql`; what follows it is ignored, as Spin does.
     pub async fn execute(&self, sql: String, parameters: Vec<Value>) -> Answer {
         if let Some(fault) = self.0.database.faults.database(&self.0.database.label) {
