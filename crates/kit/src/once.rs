@@ -69,6 +69,29 @@ impl Once {
         }
     }
 
+    /// What tells this write from every other one; nothing without a key. For a write that others take part in and that is
+    /// stored before it can be answered, so that a repetition finds it: [`Once::begin`] only knows answers.
+    pub fn name(&self) -> Option<String> {
+        let key = self.key.as_ref()?;
+        Some(format!("{} {} {key}", self.caller, self.operation))
+    }
+
+    /// What tells its body from others.
+    pub fn body(&self) -> &[u8] {
+        &self.fingerprint
+    }
+
+    /// Refuses a repetition with another body.
+    pub fn must_be_of(&self, body: &[u8]) -> Result<()> {
+        match self.fingerprint == body {
+            true => Ok(()),
+            false => {
+                let detail = "This key came with another request body before.";
+                Err(Problem::new(kinds::KEY_REUSED, detail))
+            }
+        }
+    }
+
     /// Begins the write's transaction, or gives the answer that an earlier one with the same key got.
     pub async fn begin(&self, ctx: &Ctx) -> Result<Attempt> {
         let tx = ctx.begin().await?;
@@ -79,18 +102,15 @@ impl Once {
                   WHERE caller = ?1 AND operation = ?2 AND key = ?3",
                 params![self.caller.as_str(), self.operation.as_str(), key.as_str()],
                 |row| {
-                    let same = row.get::<&[u8]>("fingerprint")? == self.fingerprint;
+                    let body = row.get::<Vec<u8>>("fingerprint")?;
                     let (status, headers) = (row.get::<u32>("status")?, row.json("headers")?);
-                    Ok((same, restore(status, headers, row.get("body")?)))
+                    Ok((body, restore(status, headers, row.get("body")?)))
                 },
             )
             .await?;
-        let Some((same, response)) = stored else { return Ok(Attempt::First(tx)) };
+        let Some((body, response)) = stored else { return Ok(Attempt::First(tx)) };
         tx.rollback().await?;
-        if !same {
-            let detail = "This key came with another request body before.";
-            return Err(Problem::new(kinds::KEY_REUSED, detail));
-        }
+        self.must_be_of(&body)?;
         Ok(Attempt::Repeated(response))
     }
 

@@ -154,7 +154,8 @@ pub async fn hold_instead(
     // What goes gives its units free first: the triggers count them.
     let gone = "reservation_id = ?1 AND NOT EXISTS (SELECT 1 FROM json_each(?2) u
                  WHERE u.value ->> 0 = variant_id AND u.value ->> 1 = location_id)";
-    tx.exec(&format!("UPDATE allocation SET held = 0 WHERE {gone}"), params![stored.id, units.as_str()]).await?;
+    tx.exec(&format!("UPDATE allocation SET held = 0 WHERE {gone}"), params![stored.id, units.as_str()])
+        .await?;
     tx.exec(&format!("DELETE FROM allocation WHERE {gone}"), params![stored.id, units.as_str()]).await?;
     tx.exec(
         "INSERT INTO allocation (reservation_id, variant_id, location_id, quantity, held)
