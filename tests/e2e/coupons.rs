@@ -39,7 +39,8 @@ async fn a_coupon_is_for_each_guest_once_by_their_address() {
     let Some(shop) = shop(&[once]).await else { return };
     let guest = shop.stranger();
     let lamp = shop.has_lamps(20).await;
-    let (first, second) = (with_coupon(&guest, &lamp, "hello").await, with_coupon(&guest, &lamp, "hello").await);
+    let (first, second) =
+        (with_coupon(&guest, &lamp, "hello").await, with_coupon(&guest, &lamp, "hello").await);
     let placed = orders_as(&guest, "Ana@souk.test", &first).await.is(201);
     let order = Order { json: placed.json().clone(), token: first.0.token.clone() };
     // Nobody knows who a guest is before they say so: then it costs more, and they are told.

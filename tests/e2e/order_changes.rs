@@ -84,12 +84,16 @@ async fn an_order_that_goes_abroad_is_reckoned_anew() {
     let lamp = shop.has_lamps(5).await;
     let order = ana.orders(&lamp, 1).await;
     let mut abroad = home();
-    (abroad["country"], abroad["postal_code"], abroad["city"]) = (json!("DE"), json!("10115"), json!("Berlin"));
+    (abroad["country"], abroad["postal_code"], abroad["city"]) =
+        (json!("DE"), json!("10115"), json!("Berlin"));
     let change = json!({"shipping_address": abroad});
     let refused = ana.tries_to_change(&order, &change).await;
     refused.is_refused(422, "invalid-request").with_field("/expected_total");
     let now = ana.changes_order(&order, &change).await;
-    assert_eq!((&now["lines"][0]["taxes"][0]["label"], &now["shipping_address"]["city"]), (&json!("MwSt."), &json!("Berlin")));
+    assert_eq!(
+        (&now["lines"][0]["taxes"][0]["label"], &now["shipping_address"]["city"]),
+        (&json!("MwSt."), &json!("Berlin"))
+    );
     // Within the country it costs the same, and is changed as it is.
     abroad["line1"] = json!("Invalidenstrasse 1");
     ana.tries_to_change(&order, &json!({"shipping_address": abroad})).await.is(200).accept();
@@ -175,7 +179,10 @@ async fn whoever_comes_first_wins_when_an_order_is_paid_while_it_changes() {
         let now = guest.sees(&order, "paid").await;
         let expected = if changed.is_success() { units } else { 1 };
         if !changed.is_success() {
-            assert!(matches!(changed.kind(), Some("payment-under-way" | "order-state" | "precondition-failed")), "{changed}");
+            assert!(
+                matches!(changed.kind(), Some("payment-under-way" | "order-state" | "precondition-failed")),
+                "{changed}"
+            );
         }
         assert_eq!(quantities(&now), [expected]);
         let payment = admin.get(format!("/api/v1/payments/intents/{}", order.payment())).await.is(200);

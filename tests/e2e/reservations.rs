@@ -353,10 +353,21 @@ async fn an_order_holds_other_lines_all_or_nothing() {
     // What comes late changes nothing.
     orders.exchanges(&order, &[(&variant, 5)], 2).await.is_refused(409, "reservation-state");
     orders.exchanges(&order, &[(&other, 1)], 5).await.is(200).accept();
-    assert_eq!((stands(&warehouse, &variant).await, stands(&warehouse, &other).await), ([5, 0, 5], [2, 1, 1]));
+    assert_eq!(
+        (stands(&warehouse, &variant).await, stands(&warehouse, &other).await),
+        ([5, 0, 5], [2, 1, 1])
+    );
     orders.exchanges(&order, &[], 6).await.is_refused(422, "invalid-request").with_field("/lines");
-    orders.exchanges(&order, &[(&other, 0)], 6).await.is_refused(422, "invalid-request").with_field("/lines/0/quantity");
-    orders.exchanges(&order, &[(&other, 1)], 0).await.is_refused(422, "invalid-request").with_field("/revision");
+    orders
+        .exchanges(&order, &[(&other, 0)], 6)
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("/lines/0/quantity");
+    orders
+        .exchanges(&order, &[(&other, 1)], 0)
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("/revision");
     let payments = warehouse.service("payments");
     payments.exchanges(&order, &[(&other, 1)], 6).await.is_refused(403, "forbidden");
     orders.commits(&order).await.is(200).accept();
@@ -380,7 +391,8 @@ async fn of_orders_that_want_more_at_once_nobody_loses_what_they_had() {
         orders.reserves(order, &[(&variant, 1)]).await.is(201).accept();
     }
     let wanted = [(variant.as_str(), 2)];
-    let answers = join_all(buyers.iter().map(|order| async { orders.exchanges(order, &wanted, 1).await })).await;
+    let answers =
+        join_all(buyers.iter().map(|order| async { orders.exchanges(order, &wanted, 1).await })).await;
     assert_eq!(tally(&answers), times(&[("200", 4), ("out-of-stock", 4)]));
     assert_eq!(stands(&warehouse, &variant).await, [12, 12, 0]);
     warehouse.is_sound();

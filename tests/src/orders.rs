@@ -140,7 +140,8 @@ impl Person {
 
     /// What an order would cost with a change.
     pub async fn asks_what_costs(&self, order: &Order, change: &Value) -> Value {
-        let refused = self.tries_to_change(order, &agreed(change, &json!({"amount": 0, "currency": "EUR"}))).await;
+        let refused =
+            self.tries_to_change(order, &agreed(change, &json!({"amount": 0, "currency": "EUR"}))).await;
         refused.is_refused(409, "total-changed").answer().json()["total"].clone()
     }
 
@@ -184,7 +185,8 @@ pub fn agreed(change: &Value, total: &Value) -> Value {
 
 /// Lines of an order: so many units of each product.
 pub fn lines_of(wanted: &[(&Product, i64)]) -> Value {
-    let line = |(product, units): &(&Product, i64)| json!({"variant_id": product.variant(), "quantity": units});
+    let line =
+        |(product, units): &(&Product, i64)| json!({"variant_id": product.variant(), "quantity": units});
     wanted.iter().map(line).collect()
 }
 

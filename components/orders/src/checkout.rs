@@ -80,10 +80,17 @@ pub async fn place(ctx: Ctx, buyer: Buyer, request: Submit<NewOrder>) -> Result<
     if let Some(order) = source.cart.as_ref().and_then(|cart| cart.order_id) {
         return again(&ctx, &once, order).await;
     }
-    if source.cart.is_none()
-        && let Some(stored) = begun(&ctx.conn().await?, &once).await?
-    {
-        return go_on(&ctx, &once, stored).await;
+    if source.cart.is_none() {
+        // Before anything is verified: the same request gets the same answer, though the last unit may be sold by now.
+        let tx = match once.begin(&ctx).await? {
+            Attempt::Repeated(answer) => return Ok(answer),
+            Attempt::First(tx) => tx,
+        };
+        let known = begun(&tx, &once).await?;
+        tx.rollback().await?;
+        if let Some(stored) = known {
+            return go_on(&ctx, &once, stored).await;
+        }
     }
     let delivery = delivery(&ctx, &buyer, &body).await?;
     let mut drafted = None;

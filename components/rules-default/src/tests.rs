@@ -21,11 +21,8 @@ fn line(categories: &[&str], unit_price: i64, quantity: u32) -> d::Line {
 }
 
 fn basket(lines: Vec<d::Line>, coupons: &[(&str, u32)]) -> d::Basket {
-    let coupon = |(code, uses): &(&str, u32)| d::Coupon {
-        code: (*code).into(),
-        uses: *uses,
-        uses_by_customer: 0,
-    };
+    let coupon =
+        |(code, uses): &(&str, u32)| d::Coupon { code: (*code).into(), uses: *uses, uses_by_customer: 0 };
     d::Basket {
         currency: "EUR".into(),
         country: "DE".into(),
