@@ -112,13 +112,14 @@ pub async fn find(conn: &Conn, order: OrderId, kind: Kind) -> Result<Option<Due>
     conn.one(sql, params![order, kind.name()], due).await
 }
 
-/// Takes a step for `lease`, unless somebody else has it.
+/// Takes a step for `lease`, unless somebody else has it. One that has failed is had by nobody, though its time has not come.
 pub async fn seize(conn: &Conn, step: &Due, lease: Duration) -> Result<bool, DbError> {
     let now = Timestamp::now();
     let taken = conn
         .one(
-            "UPDATE steps SET due_at = ?5, attempts = attempts + 1
-              WHERE order_id = ?1 AND kind = ?2 AND subject = ?3 AND due_at <= ?4 RETURNING 1 AS taken",
+            "UPDATE steps SET due_at = ?5, attempts = attempts + 1, last_error = NULL
+              WHERE order_id = ?1 AND kind = ?2 AND subject = ?3 AND (due_at <= ?4 OR last_error <> '')
+             RETURNING 1 AS taken",
             params![step.order, step.kind.name(), step.subject.as_str(), now, now.after(lease)],
             |row| row.get::<i64>("taken"),
         )
