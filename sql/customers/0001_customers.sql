@@ -12,13 +12,16 @@ CREATE TABLE customers (
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   -- By topic: whether it was given, and when that was said.
   consents TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(consents)),
+  -- What the merchant calls people like this one: a list of names, which discounts may be for.
+  groups TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(groups)),
   version INTEGER NOT NULL DEFAULT 1 CHECK (version > 0),
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   erased_at INTEGER,
   CONSTRAINT nothing_personal_when_erased CHECK (
     erased_at IS NULL AND email IS NOT NULL
-    OR erased_at IS NOT NULL AND coalesce(user_id, email, name, phone) IS NULL AND consents = '{}')
+    OR erased_at IS NOT NULL AND coalesce(user_id, email, name, phone) IS NULL AND consents = '{}'
+      AND groups = '[]')
 ) STRICT;
 
 CREATE INDEX customers_by_email ON customers (email, id);

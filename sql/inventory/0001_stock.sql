@@ -111,6 +111,8 @@ CREATE TABLE reservation (
   ended INTEGER NOT NULL DEFAULT 0 CHECK (ended = (state IN ('released', 'expired'))),
   -- What was asked for and where it was found: a list of [variant, location, quantity].
   plan TEXT NOT NULL CHECK (json_valid(plan)),
+  -- Grows with every change of its lines, so that one that comes late changes nothing.
+  revision INTEGER NOT NULL DEFAULT 0 CHECK (revision >= 0),
   expires_at INTEGER,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,

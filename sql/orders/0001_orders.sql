@@ -35,6 +35,10 @@ CREATE TABLE orders (
     'delivered', 'cancelled', 'refunded')),
   -- The order as its readers get it.
   document TEXT NOT NULL CHECK (json_valid(document)),
+  -- Of an order without a cart, until it is answered: the request that made it, and its body, so that a repetition goes on
+  -- with it.
+  request TEXT,
+  request_body BLOB,
   payment_id TEXT,
   total INTEGER NOT NULL CHECK (total >= 0),
   -- What has been given back, and what is on its way back.
@@ -49,6 +53,8 @@ CREATE TABLE orders (
 ) STRICT;
 
 CREATE INDEX orders_by_user ON orders (user_id, id) WHERE user_id IS NOT NULL;
+
+CREATE UNIQUE INDEX orders_unanswered ON orders (request) WHERE request IS NOT NULL;
 
 CREATE INDEX orders_by_state ON orders (state, id);
 
@@ -73,8 +79,8 @@ END;
 CREATE TABLE steps (
   order_id TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('reserve', 'await_payment', 'commit', 'release', 'cancel_payment', 'ship', 'take_back',
-    'refund')),
-  -- The shipment, return or refund; empty when it is about the order.
+    'refund', 'change', 'align')),
+  -- The shipment, return, refund or change; empty when it is about the order.
   subject TEXT NOT NULL DEFAULT '',
   body TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(body)),
   due_at INTEGER NOT NULL,
@@ -98,10 +104,11 @@ CREATE TABLE refunds (
 
 CREATE INDEX refunds_by_order ON refunds (order_id);
 
--- How often each coupon code is in use, and by which orders.
+-- Which orders use which coupon codes, and for whom: an account, or the hash of a guest's e-mail address.
 CREATE TABLE coupon_uses (
   code TEXT NOT NULL,
   order_id TEXT NOT NULL REFERENCES orders (id) ON DELETE CASCADE,
+  customer TEXT NOT NULL,
   PRIMARY KEY (code, order_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -109,8 +116,18 @@ CREATE INDEX coupon_uses_by_order ON coupon_uses (order_id);
 
 -- How often, counted: a checkout must not take longer the more a coupon was used.
 CREATE TABLE coupons (
-  code TEXT PRIMARY KEY,
-  uses INTEGER NOT NULL CHECK (uses >= 0)
+  code TEXT NOT NULL,
+  -- Empty for everybody together.
+  customer TEXT NOT NULL,
+  uses INTEGER NOT NULL CHECK (uses >= 0),
+  PRIMARY KEY (code, customer)
+) STRICT, WITHOUT ROWID;
+
+-- The groups that customers are in, as customers told last.
+CREATE TABLE customer_groups (
+  user_id TEXT PRIMARY KEY,
+  groups TEXT NOT NULL CHECK (json_valid(groups)),
+  version INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The last order number of each year.

@@ -8,6 +8,8 @@ CREATE TABLE intents (
   amount INTEGER NOT NULL CHECK (amount > 0),
   capture TEXT NOT NULL CHECK (capture IN ('automatic', 'manual')),
   return_url TEXT,
+  -- Of what the order wants: what it wanted before changes nothing any more.
+  revision INTEGER NOT NULL DEFAULT 0 CHECK (revision >= 0),
   state TEXT NOT NULL CHECK (state IN ('requires_method', 'requires_action', 'processing', 'authorized',
     'partially_captured', 'captured', 'partially_refunded', 'refunded', 'cancelled', 'failed')),
   authorized INTEGER NOT NULL DEFAULT 0,

@@ -155,6 +155,23 @@ async fn a_guests_cart_is_merged_at_sign_in() {
 }
 
 #[tokio::test]
+async fn a_person_always_has_a_cart_and_it_stays_the_same() {
+    let shop = Suite::start().await;
+    let ana = shop.sign_up("ana").await;
+    let lamp = shop.has_lamps(10).await;
+    let read = async || ana.get("/api/v1/carts/me").await.is(200);
+    let firsts = join_all((0..4).map(|_| read())).await;
+    let first = &firsts[0];
+    assert_eq!((&first.json()["lines"], &first.json()["totals"]["total"]["amount"]), (&json!([]), &json!(0)));
+    assert!(firsts.iter().all(|answer| answer.text("/id") == first.text("/id")), "{firsts:?}");
+    let cart = ana.begins_cart().await;
+    assert_eq!(cart.id, first.text("/id"));
+    ana.puts(&cart, &lamp, 2).await.is(201).accept();
+    assert_eq!(read().await.json()["lines"][0]["quantity"], 2);
+    shop.stranger().get("/api/v1/carts/me").await.is_refused(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn rules_that_do_not_answer_are_replaced_by_the_fallback() {
     let Some(shop) = Suite::own().await else { return };
     let guest = shop.stranger();

@@ -259,6 +259,64 @@ async fn a_checkout_goes_on_when_payments_come_back() {
 }
 
 #[tokio::test]
+async fn an_order_without_a_cart_that_was_cut_off_is_found_again_by_its_key() {
+    let Some(shop) = Suite::own().await else { return };
+    let (admin, guest) = (shop.admin().await, shop.stranger());
+    let lamp = shop.has_lamps(4).await;
+    let (_, total) = guest.fills_cart(&lamp, 2).await;
+    let order = json!({
+        "lines": [{"variant_id": lamp.variant(), "quantity": 2}], "email": "ana@souk.test", "shipping_address": home(),
+        "shipping_method": "standard", "expected_total": total,
+    });
+    for maintenance_is_faster in [false, true] {
+        let key = unique("k");
+        shop.faults().unreachable("payments", Until::Cleared);
+        guest.post("/api/v1/orders", &order).key(&key).await.is_refused(503, "unavailable");
+        let mut other = order.clone();
+        other["note"] = json!("Ring twice.");
+        guest.post("/api/v1/orders", &other).key(&key).await.is_refused(422, "idempotency-key-reused");
+        shop.faults().clear();
+        if maintenance_is_faster {
+            shop.has_sound_books().await;
+        }
+        let placed = guest.post("/api/v1/orders", &order).key(&key).await.is(201);
+        shop.has_delivered().await; // After the second order the catalogue has no more to offer.
+        let again = guest.post("/api/v1/orders", &order).key(&key).await.is(201);
+        assert_eq!(placed.json(), again.json());
+        let order = Order { json: placed.json().clone(), token: Some(placed.text("/token").to_owned()) };
+        guest.pays_with(&order, GOOD_CARD).await.is(200).accept();
+        guest.sees(&order, "paid").await;
+    }
+    let all = admin.get("/api/v1/orders").await.is(200);
+    assert_eq!(all.json()["items"].as_array().map(Vec::len), Some(2), "{all}");
+    assert_eq!(guest.sees_available(lamp.variant()).await, 0);
+    shop.has_sound_books().await;
+}
+
+#[tokio::test]
+async fn one_key_makes_one_order_without_a_cart_however_often_it_comes_at_once() {
+    let Some(shop) = Suite::own().await else { return };
+    let guest = shop.stranger();
+    let lamp = shop.has_lamps(20).await;
+    let (_, total) = guest.fills_cart(&lamp, 2).await;
+    let (key, order) = (
+        unique("k"),
+        json!({
+            "lines": [{"variant_id": lamp.variant(), "quantity": 2}], "email": "ana@souk.test", "shipping_address": home(),
+            "shipping_method": "standard", "expected_total": total,
+        }),
+    );
+    let answers =
+        join_all((0..6).map(|_| async { guest.post("/api/v1/orders", &order).key(&key).await.is(201) }))
+            .await;
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body), "all get the same answer");
+    assert_eq!(guest.sees_available(lamp.variant()).await, 18);
+    let order = Order { json: answers[0].json().clone(), token: Some(answers[0].text("/token").to_owned()) };
+    guest.reads_order(&order).await.is(200).accept();
+    shop.has_sound_books().await;
+}
+
+#[tokio::test]
 async fn an_order_goes_to_an_address_of_the_customer() {
     let shop = Suite::start().await;
     let (ana, bob) = (shop.sign_up("ana").await, shop.sign_up("bob").await);

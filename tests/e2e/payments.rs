@@ -311,3 +311,21 @@ async fn through_the_gateway_buyers_need_the_secret_and_merchants_the_scope() {
     let intent = format!("/api/v1/payments/intents/by-order/{}", new_id("ord"));
     merchant.put(intent, &json!({"amount": euro(1)})).await.is_refused(404, "not-found");
 }
+
+#[tokio::test]
+async fn what_an_order_wanted_before_replaces_nothing() {
+    let Some(payments) = Payments::stands().await else { return };
+    let order = new_id("ord");
+    let wants = async |amount, revision| {
+        payments.wants(&order, &json!({"amount": euro(amount), "revision": revision})).await
+    };
+    wants(1000, 0).await.is(201).accept();
+    assert_eq!(wants(2000, 2).await.is(200).json()["amount"], euro(2000));
+    wants(1000, 1).await.is_refused(409, "payment-state");
+    // To want the same once more counts too.
+    wants(2000, 4).await.is(200).accept();
+    wants(3000, 3).await.is_refused(409, "payment-state");
+    assert_eq!(wants(3000, 5).await.is(200).json()["amount"], euro(3000));
+    let negative = payments.wants(&order, &json!({"amount": euro(1), "revision": -1})).await;
+    negative.is_refused(422, "invalid-request").with_field("/revision");
+}

@@ -332,3 +332,68 @@ async fn a_reservation_that_makes_no_sense_is_refused() {
     }
     assert_eq!(stands(&warehouse, &variant).await, [5, 0, 5]);
 }
+
+#[tokio::test]
+async fn an_order_holds_other_lines_all_or_nothing() {
+    let Some(warehouse) = Warehouse::opens().await else { return };
+    let (merchant, variant) = warehouse.has(5).await;
+    let (orders, order, other) = (warehouse.orders(), id("ord"), id("var"));
+    merchant.receives(&other, MAIN, 2).await.is(201).accept();
+    orders.exchanges(&order, &[(&variant, 1)], 1).await.is_refused(404, "not-found");
+    orders.reserves(&order, &[(&variant, 3)]).await.is(201).accept();
+    for _ in 0..2 {
+        let held = orders.exchanges(&order, &[(&variant, 4), (&other, 2)], 3).await.is(200);
+        assert_eq!((held.text("/state"), held.json()["lines"].as_array().map(Vec::len)), ("open", Some(2)));
+        assert_eq!(stands(&warehouse, &variant).await, [5, 4, 1]);
+    }
+    let refused = orders.exchanges(&order, &[(&variant, 6)], 4).await.is_refused(409, "out-of-stock");
+    let missing = json!([{"variant_id": variant, "wanted": 6, "available": 5}]);
+    assert_eq!(refused.answer().json()["lines"], missing);
+    assert_eq!(stands(&warehouse, &other).await, [2, 2, 0]);
+    // What comes late changes nothing.
+    orders.exchanges(&order, &[(&variant, 5)], 2).await.is_refused(409, "reservation-state");
+    orders.exchanges(&order, &[(&other, 1)], 5).await.is(200).accept();
+    assert_eq!(
+        (stands(&warehouse, &variant).await, stands(&warehouse, &other).await),
+        ([5, 0, 5], [2, 1, 1])
+    );
+    orders.exchanges(&order, &[], 6).await.is_refused(422, "invalid-request").with_field("/lines");
+    orders
+        .exchanges(&order, &[(&other, 0)], 6)
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("/lines/0/quantity");
+    orders
+        .exchanges(&order, &[(&other, 1)], 0)
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("/revision");
+    let payments = warehouse.service("payments");
+    payments.exchanges(&order, &[(&other, 1)], 6).await.is_refused(403, "forbidden");
+    orders.commits(&order).await.is(200).accept();
+    orders.exchanges(&order, &[(&other, 2)], 7).await.is_refused(409, "reservation-state");
+    let released = id("ord");
+    orders.reserves(&released, &[(&variant, 1)]).await.is(201).accept();
+    orders.releases(&released).await.is(200).accept();
+    // A reservation that has ended is not begun anew by whoever comes too late.
+    orders.exchanges(&released, &[(&variant, 1)], 1).await.is_refused(409, "reservation-state");
+    assert_eq!(stands(&warehouse, &variant).await, [5, 0, 5]);
+    warehouse.is_sound();
+}
+
+#[tokio::test]
+async fn of_orders_that_want_more_at_once_nobody_loses_what_they_had() {
+    let Some(warehouse) = Warehouse::opens().await else { return };
+    let (_, variant) = warehouse.has(12).await;
+    let orders = warehouse.orders();
+    let buyers: Vec<String> = (0..8).map(|_| id("ord")).collect();
+    for order in &buyers {
+        orders.reserves(order, &[(&variant, 1)]).await.is(201).accept();
+    }
+    let wanted = [(variant.as_str(), 2)];
+    let answers =
+        join_all(buyers.iter().map(|order| async { orders.exchanges(order, &wanted, 1).await })).await;
+    assert_eq!(tally(&answers), times(&[("200", 4), ("out-of-stock", 4)]));
+    assert_eq!(stands(&warehouse, &variant).await, [12, 12, 0]);
+    warehouse.is_sound();
+}

@@ -45,6 +45,26 @@ const BROKEN: &[(&str, &str)] = &[
                   WHERE r.order_id = o.id AND r.state = 'committed' AND r.ended = 0) <> 1",
     ),
     (
+        "an order whose stock is not what it has",
+        "SELECT o.id FROM orders.orders o JOIN inventory.reservation r ON r.order_id = o.id AND r.ended = 0
+          WHERE o.state IN ('pending_payment', 'paid', 'fulfilling', 'partially_shipped', 'shipped')
+            AND ((SELECT sum(quantity) FROM inventory.allocation WHERE reservation_id = r.id)
+                 <> (SELECT sum(value ->> 'quantity') FROM json_each(o.document, '$.lines'))
+              OR EXISTS (SELECT 1 FROM json_each(o.document, '$.lines') l
+                   WHERE l.value ->> 'quantity' <> (SELECT coalesce(sum(quantity), 0) FROM inventory.allocation a
+                     WHERE a.reservation_id = r.id AND a.variant_id = l.value ->> 'variant_id')))",
+    ),
+    (
+        "an order that waits for another amount than it costs",
+        "SELECT o.id FROM orders.orders o JOIN payments.intents p ON p.order_id = o.id
+          WHERE o.state = 'pending_payment' AND p.amount <> o.total",
+    ),
+    (
+        "a coupon that is not counted as often as it is used",
+        "SELECT c.code FROM orders.coupons c WHERE c.uses <> (SELECT count(*) FROM orders.coupon_uses u
+          WHERE u.code = c.code AND c.customer IN ('', u.customer))",
+    ),
+    (
         "stock that is held for an order that has ended",
         "SELECT r.order_id FROM inventory.reservation r LEFT JOIN orders.orders o ON o.id = r.order_id
           WHERE r.ended = 0 AND (o.id IS NULL OR o.state IN ('cancelled', 'refunded')) AND r.state <> 'committed'",

@@ -130,6 +130,12 @@ impl Orders {
         self.asks(order, &json!({"lines": lines(wanted), "expires_in_s": 600}))
     }
 
+    /// Holds these lines instead.
+    pub fn exchanges(&self, order: &str, wanted: &[(&str, i64)], revision: i64) -> Request<'_> {
+        let body = json!({"lines": lines(wanted), "revision": revision});
+        self.signed(self.person.patch(format!("/inventory/reservations/{order}"), &body))
+    }
+
     /// Reserves these lines for a second.
     pub fn reserves_for_a_second(&self, order: &str, wanted: &[(&str, i64)]) -> Request<'_> {
         self.asks(order, &json!({"lines": lines(wanted), "expires_in_s": 1}))

@@ -132,6 +132,25 @@ impl Person {
         self.get(order.path()).header("guest-token", order.token.as_deref().unwrap_or_default()).await
     }
 
+    /// Tries to change an order.
+    pub async fn tries_to_change(&self, order: &Order, change: &Value) -> Answer {
+        let request = self.patch(order.path(), change).key(&unique("change"));
+        request.header("guest-token", order.token.as_deref().unwrap_or_default()).await
+    }
+
+    /// What an order would cost with a change.
+    pub async fn asks_what_costs(&self, order: &Order, change: &Value) -> Value {
+        let refused =
+            self.tries_to_change(order, &agreed(change, &json!({"amount": 0, "currency": "EUR"}))).await;
+        refused.is_refused(409, "total-changed").answer().json()["total"].clone()
+    }
+
+    /// Changes an order and agrees to what it costs then, which must work.
+    pub async fn changes_order(&self, order: &Order, change: &Value) -> Value {
+        let total = self.asks_what_costs(order, change).await;
+        self.tries_to_change(order, &agreed(change, &total)).await.is(200).json().clone()
+    }
+
     /// Does something to an order.
     pub async fn does(&self, order: &Order, what: &str, body: &Value) -> Answer {
         let request = self.post(format!("{}/{what}", order.path()), body).key(&unique("do"));
@@ -155,6 +174,20 @@ impl Person {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// A change of an order to whose total the buyer agrees.
+pub fn agreed(change: &Value, total: &Value) -> Value {
+    let mut change = change.clone();
+    change["expected_total"] = total.clone();
+    change
+}
+
+/// Lines of an order: so many units of each product.
+pub fn lines_of(wanted: &[(&Product, i64)]) -> Value {
+    let line =
+        |(product, units): &(&Product, i64)| json!({"variant_id": product.variant(), "quantity": units});
+    wanted.iter().map(line).collect()
 }
 
 /// The request that orders a cart.

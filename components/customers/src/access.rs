@@ -82,6 +82,7 @@ pub async fn of_user(ctx: &Ctx, user: UserId) -> Result<Customer> {
         language: person.locale,
         currency: Currency::EUR,
         consents: crate::model::Consents::new(),
+        groups: Vec::new(),
     };
     match store::insert(&mut tx, &new).await? {
         Some(customer) => {

@@ -69,8 +69,12 @@ pub async fn add(ctx: Ctx, caller: Caller, submit: Submit<CustomerInput>) -> Res
         language: body.language,
         currency: body.currency,
         consents,
+        groups: tidy(body.groups.unwrap_or_default()),
     };
     let customer = store::insert(&mut tx, &new).await?.ok_or(CustomersError::CustomerExists)?;
+    if !customer.groups.is_empty() {
+        tell_groups(&tx, &customer).await?;
+    }
     let location = [(header::LOCATION, format!("/api/v1/customers/{}", customer.id))];
     once.about(Some(customer.id))
         .commit(tx, (StatusCode::CREATED, location, Tagged::new(customer.version, customer)))
@@ -120,7 +124,7 @@ pub async fn read(
     Ok(Tagged::new(customer.version, customer).unless(&known))
 }
 
-/// Change a customer: one's own, or any with the scope `customers:write`.
+/// Change a customer: one's own, or any with the scope `customers:write`, which alone may say which groups they are in.
 #[utoipa::path(patch, path = "/customers/{id}", tag = "customers", security(("bearer" = [])), request_body = CustomerChange,
     params(("id" = String, Path, description = "The customer's id, or `me`"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is changed")),
@@ -135,11 +139,18 @@ pub async fn change(
     Valid(change): Valid<CustomerChange>,
 ) -> Result<Tagged<Customer>> {
     let id = access::open(&ctx, &caller, who, CUSTOMERS_WRITE).await?.id;
+    if change.groups.is_some() {
+        caller.needs(CUSTOMERS_WRITE)?;
+    }
     let mut tx = ctx.begin().await?;
     let mut customer = store::find(&tx, id).await?;
     wanted.check(customer.version)?;
+    let before = customer.groups.clone();
     apply(&mut customer, change);
     store::update(&mut tx, &customer).await?;
+    if customer.groups != before {
+        tell_groups(&tx, &customer).await?;
+    }
     tx.commit().await?;
     Ok(Tagged::new(customer.version, customer))
 }
@@ -157,8 +168,27 @@ fn apply(customer: &mut Customer, change: CustomerChange) {
     if let Some(phone) = change.phone {
         customer.phone = phone;
     }
+    if let Some(groups) = change.groups {
+        customer.groups = tidy(groups);
+    }
     customer.language = change.language.unwrap_or(customer.language);
     customer.currency = change.currency.unwrap_or(customer.currency);
+}
+
+/// Groups as they are kept: in order, each once.
+fn tidy(mut groups: Vec<String>) -> Vec<String> {
+    groups.sort();
+    groups.dedup();
+    groups
+}
+
+/// Tells orders which groups a person is in, so that no cart has to ask.
+async fn tell_groups(tx: &Tx, customer: &Customer) -> Result<()> {
+    let told = json!({
+        "user_id": customer.user_id, "customer_id": customer.id, "groups": customer.groups,
+        "version": customer.version,
+    });
+    tx.emit("souk.customer.changed", customer.id, told).await
 }
 
 /// Erase a customer: one's own, or any with the scope `customers:write`.

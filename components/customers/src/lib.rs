@@ -4,7 +4,7 @@
 //! default for shipping, and one for billing; an erased customer keeps the id and two dates, and nothing personal.
 //!
 //! Calls users (who somebody is) and, for the export, every service that holds something on a person. Publishes
-//! `souk.customer.erased`; erases on `souk.user.deleted`.
+//! `souk.customer.changed` (whose groups are others) and `souk.customer.erased`; erases on `souk.user.deleted`.
 
 mod access;
 mod address;
@@ -35,6 +35,7 @@ pub static SERVICE: Service = Service {
     routes,
     problems: problem::ALL,
     subscriptions: &[
+        Subscription { event: "souk.customer.changed", subscriber: "orders" },
         Subscription { event: "souk.customer.erased", subscriber: "billing" },
         Subscription { event: "souk.customer.erased", subscriber: "orders" },
     ],

@@ -30,6 +30,9 @@ pub struct Customer {
     pub currency: Currency,
     /// What was said about each topic; nothing was said about those that are absent.
     pub consents: Consents,
+    /// The groups that the merchant has put them in, in alphabetical order: discounts may be for some of them.
+    #[schema(example = json!(["trade"]))]
+    pub groups: Vec<String>,
     /// When the record was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -131,6 +134,10 @@ pub struct CustomerInput {
     #[garde(skip)]
     #[serde(default)]
     pub consents: Said,
+    /// The groups that they are in: names that discounts may be for.
+    #[garde(inner(custom(some_groups)))]
+    #[serde(default, deserialize_with = "present")]
+    pub groups: Option<Vec<String>>,
 }
 
 /// What changes of a customer (JSON merge patch, RFC 7396): what is absent stays, null erases.
@@ -163,6 +170,10 @@ pub struct CustomerChange {
     #[garde(skip)]
     #[serde(default)]
     pub consents: Said,
+    /// All the groups that they are in from now on. Only with the scope `customers:write`.
+    #[garde(inner(custom(some_groups)))]
+    #[serde(default, deserialize_with = "present")]
+    pub groups: Option<Vec<String>>,
 }
 
 /// An address of a customer.
@@ -244,6 +255,25 @@ pub struct Payer {
     pub user_id: Option<UserId>,
     /// Where messages go.
     pub email: String,
+}
+
+/// The most groups of a customer.
+const MAX_GROUPS: usize = 50;
+/// The longest name of one, in characters.
+const MAX_GROUP: usize = 64;
+
+fn some_groups(groups: &[String], (): &()) -> garde::Result {
+    let is_name = |name: &String| {
+        let known =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        (1..=MAX_GROUP).contains(&name.len()) && name.bytes().all(known)
+    };
+    match groups.len() <= MAX_GROUPS && groups.iter().all(is_name) {
+        true => Ok(()),
+        false => Err(garde::Error::new(format!(
+            "must be at most {MAX_GROUPS} names of 1 to {MAX_GROUP} of a-z, 0-9, - and _"
+        ))),
+    }
 }
 
 const fn euro() -> Currency {

@@ -70,6 +70,7 @@ pub fn erasure(has_account: bool, now: Timestamp) -> Erasure {
         "addresses",
         "language and currency",
         "consents",
+        "groups",
         "stored answers of earlier requests",
         "the link to the account",
     ];

@@ -12,6 +12,7 @@
 //! the next change or maintenance.
 
 mod count;
+mod exchange;
 mod item;
 mod location;
 mod model;
@@ -62,7 +63,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(item::watch))
         .routes(routes!(movement::list, movement::add))
         .routes(routes!(count::count))
-        .routes(routes!(reservation::read, reservation::reserve))
+        .routes(routes!(reservation::read, reservation::reserve, exchange::exchange))
         .routes(routes!(reservation::commit))
         .routes(routes!(reservation::release))
         .routes(routes!(promise::ship))

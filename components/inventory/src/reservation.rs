@@ -18,7 +18,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Lines of an order.
-const MAX_LINES: usize = 200;
+pub const MAX_LINES: usize = 200;
 /// Units of a line.
 const MAX_QUANTITY: i64 = 1_000_000;
 /// A week.
@@ -122,7 +122,8 @@ pub async fn reserve(
     Err(Problem::unavailable("others were faster every time"))
 }
 
-fn is_due(stored: &Stored) -> bool {
+/// Whether its time has come, though nobody has ended it yet.
+pub fn is_due(stored: &Stored) -> bool {
     stored.state == State::Open && stored.expires_at.is_some_and(Timestamp::has_passed)
 }
 
@@ -132,7 +133,7 @@ fn repeated(existing: Stored, wanted: &Wanted) -> Result<(StatusCode, Json<Reser
     if held == *wanted {
         return Ok((StatusCode::OK, Json(existing.into())));
     }
-    let why = "The order has a reservation of other lines: release it first.";
+    let why = "The order has a reservation of other lines: change it, or release it first.";
     Err(Refused::ReservationState { state: existing.state, why }.into())
 }
 

@@ -47,6 +47,40 @@ pub fn allocate(wanted: &Wanted, free: &[Units]) -> Result<Vec<Units>, Vec<Short
     if missing.is_empty() { Ok(plan) } else { Err(missing) }
 }
 
+/// What an order holds once it wants something else: units that stay lie where they did, and only what is more is taken from
+/// what is free.
+pub fn changed(held: &[Units], wanted: &Wanted, free: &[Units]) -> Result<Vec<Units>, Vec<Shortage>> {
+    let mut left = wanted.clone();
+    let mut plan = Vec::new();
+    for Units(variant, location, units) in held {
+        let Some(missing) = left.get_mut(variant) else { continue };
+        let kept = (*units).min(*missing);
+        *missing -= kept;
+        if kept > 0 {
+            plan.push(Units(*variant, *location, kept));
+        }
+    }
+    left.retain(|_, missing| *missing > 0);
+    let more = allocate(&left, free).map_err(|short| whole(short, wanted, &left))?;
+    for Units(variant, location, units) in more {
+        match plan.iter_mut().find(|it| it.0 == variant && it.1 == location) {
+            Some(kept) => kept.2 += units,
+            None => plan.push(Units(variant, location, units)),
+        }
+    }
+    Ok(plan)
+}
+
+/// Shortages of what is missing, told of the whole: what is held already is there for its order.
+fn whole(short: Vec<Shortage>, wanted: &Wanted, missing: &Wanted) -> Vec<Shortage> {
+    let whole = |line: Shortage| {
+        let all = wanted.get(&line.variant_id).copied().unwrap_or_default();
+        let held = all - missing.get(&line.variant_id).copied().unwrap_or_default();
+        Shortage { wanted: all, available: line.available + held, ..line }
+    };
+    short.into_iter().map(whole).collect()
+}
+
 /// One line a variant, though the buyer may have several.
 pub fn merged(lines: impl IntoIterator<Item = (VariantId, i64)>) -> Wanted {
     let mut wanted = Wanted::new();
@@ -93,7 +127,44 @@ mod tests {
         assert_eq!(short.iter().map(|line| line.wanted).collect::<Vec<_>>(), [4, 2]);
     }
 
+    #[test]
+    fn units_that_stay_are_not_moved() {
+        let (variant, other, at) = (VariantId::new(), VariantId::new(), places(2));
+        let held = [Units(variant, at[0], 2), Units(variant, at[1], 1), Units(other, at[0], 1)];
+        let free = [Units(variant, at[1], 5)];
+        let wants = |quantity| changed(&held, &Wanted::from([(variant, quantity)]), &free);
+        assert_eq!(wants(2), Ok(vec![Units(variant, at[0], 2)]));
+        assert_eq!(wants(8), Ok(vec![Units(variant, at[0], 2), Units(variant, at[1], 6)]));
+        assert_eq!(wants(9), Err(vec![Shortage { variant_id: variant, wanted: 9, available: 8 }]));
+    }
+
     proptest! {
+        #[test]
+        fn a_change_holds_what_is_wanted_and_takes_only_what_is_free(
+            held in prop::collection::vec((0_usize..3, 0_usize..3, 1_i64..5), 0..6),
+            free in prop::collection::vec((0_usize..3, 0_usize..3, 0_i64..6), 0..9),
+            wanted in prop::collection::vec((0_usize..3, 1_i64..9), 0..4),
+        ) {
+            let variants: Vec<_> = (0..3).map(|_| VariantId::new()).collect();
+            let at = places(3);
+            let rows = |units: Vec<(usize, usize, i64)>| -> BTreeMap<_, _> {
+                units.into_iter().map(|(variant, place, units)| ((variants[variant], at[place]), units)).collect()
+            };
+            let list = |rows: &BTreeMap<(VariantId, LocationId), i64>| -> Vec<Units> {
+                rows.iter().map(|((variant, at), units)| Units(*variant, *at, *units)).collect()
+            };
+            let (held, free) = (rows(held), rows(free));
+            let wanted = merged(wanted.into_iter().map(|(variant, units)| (variants[variant], units)));
+            if let Ok(plan) = changed(&list(&held), &wanted, &list(&free)) {
+                prop_assert_eq!(merged(plan.iter().map(|units| (units.0, units.2))), wanted);
+                for units in &plan {
+                    let place = (units.0, units.1);
+                    let there = |rows: &BTreeMap<_, i64>| rows.get(&place).copied().unwrap_or_default();
+                    prop_assert!(units.2 > 0 && units.2 <= there(&held) + there(&free));
+                }
+            }
+        }
+
         #[test]
         fn what_is_taken_is_what_is_wanted_and_was_there(
             free in prop::collection::vec((0_usize..3, 0_usize..4, 0_i64..6), 0..12),

@@ -4,14 +4,14 @@ use crate::buyer::Buyer;
 use crate::model::Destination;
 use crate::pricing::{Fallback, Offer, Priced, Ruled, Wanted, price};
 use crate::problem::OrdersError;
+use crate::store::coupon::Uses;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use souk_address::Address;
-use souk_kit::client::within;
+use souk_kit::client::{Reply, within};
 use souk_kit::id::{AddressId, OrderId, PaymentId, UserId, VariantId};
 use souk_kit::{Ctx, Currency, Language, Level, Money, Problem, Result, Timestamp, log, settings};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long the shop's rules may think. They are a merchant's program: it may never answer.
@@ -19,13 +19,18 @@ const RULES_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The variants that the catalogue offers of these, in any order. What is not for sale is not among them.
 pub async fn offers(ctx: &Ctx, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Offer>> {
+    let listed = listed(ctx, variants).await?;
+    Ok(listed.into_iter().filter(|offer| offer.available).collect())
+}
+
+/// The variants that the catalogue has of these, whether there is more of them or not.
+pub async fn listed(ctx: &Ctx, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Offer>> {
     let ids: Vec<String> = variants.map(|id| id.to_string()).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let path = format!("/products/variants?ids={}", ids.join(","));
-    let offers: Vec<Offer> = ctx.call(Method::GET, "products", path).send().await?.json()?;
-    Ok(offers.into_iter().filter(|offer| offer.available).collect())
+    ctx.call(Method::GET, "products", path).send().await?.json()
 }
 
 /// What is to be priced, and for whom.
@@ -34,10 +39,12 @@ pub struct Basket<'a> {
     pub wanted: Vec<Wanted>,
     pub coupons: &'a [String],
     /// How often each of them is in use.
-    pub uses: &'a BTreeMap<String, u32>,
+    pub uses: &'a Uses,
     pub destination: Option<&'a Destination>,
     pub method: Option<&'a str>,
     pub user_id: Option<UserId>,
+    /// The groups that they are in.
+    pub groups: &'a [String],
 }
 
 /// What a basket costs by the shop's rules; by the fallback when they do not answer, or not with sense.
@@ -83,9 +90,9 @@ async fn ruled(ctx: &Ctx, basket: &Basket<'_>) -> Result<Ruled> {
         .collect();
     let question = json!({
         "currency": basket.currency, "country": destination.country, "region": destination.region,
-        "postal_code": destination.postal_code, "customer": {"id": basket.user_id, "groups": []},
-        "coupons": basket.coupons, "coupon_uses": basket.uses, "shipping_method": basket.method,
-        "lines": lines, "now": Timestamp::now(),
+        "postal_code": destination.postal_code, "customer": {"id": basket.user_id, "groups": basket.groups},
+        "coupons": basket.coupons, "coupon_uses": basket.uses.all,
+        "coupon_uses_by_customer": basket.uses.by_customer, "shipping_method": basket.method, "lines": lines, "now": Timestamp::now(),
     });
     ctx.call(Method::POST, "rules", "/rules/evaluate").json(&question)?.send().await?.json()
 }
@@ -107,19 +114,46 @@ pub async fn reserve(
     lines: impl Iterator<Item = (VariantId, u32)>,
     expires_in: Duration,
 ) -> Result<()> {
-    let lines: Vec<Value> =
-        lines.map(|(variant, quantity)| json!({"variant_id": variant, "quantity": quantity})).collect();
     let path = format!("/inventory/reservations/{order}");
-    let body = json!({"lines": lines, "expires_in_s": expires_in.as_secs()});
+    let body = json!({"lines": units(lines), "expires_in_s": expires_in.as_secs()});
     let reply = ctx.call(Method::PUT, "inventory", path).json(&body)?.send().await?;
-    if reply.status.is_success() {
-        return Ok(());
+    match reply.status.is_success() {
+        true => Ok(()),
+        false => Err(refused(&reply)),
     }
+}
+
+fn units(lines: impl Iterator<Item = (VariantId, u32)>) -> Vec<Value> {
+    lines.map(|(variant, quantity)| json!({"variant_id": variant, "quantity": quantity})).collect()
+}
+
+/// Why stock was not held.
+fn refused(reply: &Reply) -> Problem {
     if reply.status == StatusCode::CONFLICT && reply.kind().as_deref() == Some("out-of-stock") {
         let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        return Err(OrdersError::OutOfStock(document["lines"].clone()).into());
+        return OrdersError::OutOfStock(document["lines"].clone()).into();
     }
-    Err(reply.unexpected())
+    reply.unexpected()
+}
+
+/// Holds other stock for an order that holds some. False when that has ended, is committed, or a later `revision` came
+/// first. Repeating it changes nothing.
+pub async fn exchange(
+    ctx: &Ctx,
+    order: OrderId,
+    lines: impl Iterator<Item = (VariantId, u32)>,
+    revision: i64,
+) -> Result<bool> {
+    let path = format!("/inventory/reservations/{order}");
+    let body = json!({"lines": units(lines), "revision": revision});
+    let reply = ctx.call(Method::PATCH, "inventory", path).json(&body)?.send().await?;
+    let is_over = reply.kind().as_deref() == Some("reservation-state");
+    match reply.status {
+        status if status.is_success() => Ok(true),
+        StatusCode::NOT_FOUND => Ok(false),
+        StatusCode::CONFLICT if is_over => Ok(false),
+        _ => Err(refused(&reply)),
+    }
 }
 
 /// A payment that is wanted.
@@ -135,6 +169,36 @@ pub async fn intent(ctx: &Ctx, order: OrderId, amount: Money, user: Option<UserI
     let path = format!("/payments/intents/by-order/{order}");
     let body = json!({"amount": amount, "customer": {"user_id": user}, "capture": "automatic"});
     ctx.call(Method::PUT, "payments", path).json(&body)?.send().await?.json()
+}
+
+/// Wants another amount for an order. False when the first is being paid or is paid, or when a later `revision` came first.
+pub async fn intent_instead(
+    ctx: &Ctx,
+    order: OrderId,
+    amount: Money,
+    user: Option<UserId>,
+    revision: i64,
+) -> Result<bool> {
+    let path = format!("/payments/intents/by-order/{order}");
+    let body = json!({"amount": amount, "customer": {"user_id": user}, "capture": "automatic", "revision": revision});
+    let reply = ctx.call(Method::PUT, "payments", path).json(&body)?.send().await?;
+    match reply.status {
+        status if status.is_success() => Ok(true),
+        StatusCode::CONFLICT => Ok(false),
+        _ => Err(reply.unexpected()),
+    }
+}
+
+/// Wants nothing to be paid any more. False when something was paid.
+pub async fn no_intent(ctx: &Ctx, payment: PaymentId) -> Result<bool> {
+    let path = format!("/payments/intents/{payment}/cancel");
+    let call = ctx.call(Method::POST, "payments", path).idempotency_key(payment.to_string());
+    let reply = call.send().await?;
+    match reply.status {
+        status if status.is_success() => Ok(true),
+        StatusCode::CONFLICT => Ok(false),
+        _ => Err(reply.unexpected()),
+    }
 }
 
 /// The payment of an order, if one was asked for.

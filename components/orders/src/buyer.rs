@@ -3,11 +3,13 @@
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
+use sha2::Sha256;
 use souk_kit::guest::GuestToken;
-use souk_kit::id::UserId;
+use souk_kit::id::{OrderId, UserId};
 use souk_kit::permission::scope::{ORDERS_READ, ORDERS_WRITE};
-use souk_kit::{Caller, Problem, Result, Secret, Subject, secret};
+use souk_kit::{Caller, Problem, Result, Secret, Subject, secret, settings};
 
 pub use souk_kit::guest::{TokenHash, hash};
 
@@ -33,6 +35,25 @@ pub fn new_token() -> Result<Secret> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// The token of a guest's order that has no cart. It is reckoned from the order, so that a repeated request is told it too.
+pub async fn token_of(order: OrderId) -> Result<Secret> {
+    let key = settings::key("identity_key").await?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+        .map_err(|error| Problem::internal(format!("hmac: {error}")))?;
+    mac.update(b"souk guest token");
+    mac.update(order.to_string().as_bytes());
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
+}
+
+/// By what a coupon is counted for one customer: the account, or the hash of a guest's e-mail address, of which no second
+/// copy should lie about.
+pub fn customer(user: Option<UserId>, email: &str) -> String {
+    match user {
+        Some(user) => user.to_string(),
+        None => URL_SAFE_NO_PAD.encode(hash(&email.trim().to_lowercase())),
+    }
 }
 
 impl Buyer {

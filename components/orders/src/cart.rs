@@ -2,7 +2,7 @@
 
 use crate::ask;
 use crate::buyer::{self, Buyer, Owner};
-use crate::contents::{MAX_COUPONS, absorb, put, view};
+use crate::contents::{MAX_COUPONS, absorb, code, put, tidy_codes, view};
 use crate::model::{Cart, Destination, MAX_UNITS, Texts};
 use crate::problem::OrdersError;
 use crate::store::cart::{self, StoredCart};
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use souk_kit::id::{CartId, LineId, VariantId};
+use souk_kit::id::{CartId, LineId, UserId, VariantId};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::valid::present;
 use souk_kit::{
@@ -75,13 +75,6 @@ pub struct CartChange {
     shipping_method: Option<Option<String>>,
 }
 
-fn code(text: &str, (): &()) -> garde::Result {
-    match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-        true => Ok(()),
-        false => Err(garde::Error::new("must be of letters, digits, `-` and `_`")),
-    }
-}
-
 /// The cart that another one is put into.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -117,17 +110,7 @@ pub struct AddedLine {
 pub async fn begin(ctx: Ctx, buyer: Buyer, Valid(body): Valid<NewCart>) -> Result<Response> {
     let currency = body.currency.unwrap_or(Currency::EUR);
     if let Some(user) = buyer.user_id() {
-        let tx = ctx.begin().await?;
-        let (status, stored) = match cart::open_of(&tx, user).await? {
-            Some(stored) => (StatusCode::OK, stored),
-            None => {
-                let owner = Owner { user_id: Some(user), token_hash: None };
-                let stored = StoredCart::new(owner, currency);
-                cart::insert(&tx, &stored).await?;
-                (StatusCode::CREATED, stored)
-            }
-        };
-        tx.commit().await?;
+        let (status, stored) = of_person(&ctx, user, currency).await?;
         let location = location(stored.id);
         return Ok((status, location, Json(view(&ctx, &buyer, &stored).await?)).into_response());
     }
@@ -137,6 +120,18 @@ pub async fn begin(ctx: Ctx, buyer: Buyer, Valid(body): Valid<NewCart>) -> Resul
     cart::insert(&ctx.conn().await?, &stored).await?;
     let cart = Cart { token: Some(token.expose().to_owned()), ..view(&ctx, &buyer, &stored).await? };
     Ok((StatusCode::CREATED, location(stored.id), Json(cart)).into_response())
+}
+
+/// A person's open cart, begun if there is none.
+async fn of_person(ctx: &Ctx, user: UserId, currency: Currency) -> Result<(StatusCode, StoredCart)> {
+    let tx = ctx.begin().await?;
+    if let Some(stored) = cart::open_of(&tx, user).await? {
+        return Ok((StatusCode::OK, stored));
+    }
+    let stored = StoredCart::new(Owner { user_id: Some(user), token_hash: None }, currency);
+    cart::insert(&tx, &stored).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, stored))
 }
 
 fn location(id: CartId) -> [(http::HeaderName, String); 1] {
@@ -153,12 +148,16 @@ pub async fn read(ctx: Ctx, buyer: Buyer, PathId(id): PathId<CartId>) -> Result<
     Ok(Json(view(&ctx, &buyer, &stored).await?))
 }
 
-/// Read the open cart of the person who signed in.
+/// Read the open cart of the person who signed in. There always is one: it is begun when it is first asked for.
 #[utoipa::path(get, path = "/carts/me", tag = "carts", security(("bearer" = ["account"])),
-    responses((status = 200, body = Cart), (status = 404, description = "There is none: begin one", body = ProblemDocument)))]
+    responses((status = 200, body = Cart), (status = 401, body = ProblemDocument)))]
 pub async fn read_mine(ctx: Ctx, buyer: Buyer) -> Result<Json<Cart>> {
     let user = buyer.caller.user_id()?;
-    let stored = cart::open_of(&ctx.conn().await?, user).await?.ok_or_else(Problem::not_found)?;
+    let known = cart::open_of(&ctx.conn().await?, user).await?;
+    let stored = match known {
+        Some(stored) => stored,
+        None => of_person(&ctx, user, Currency::EUR).await?.1,
+    };
     Ok(Json(view(&ctx, &buyer, &stored).await?))
 }
 
@@ -174,12 +173,7 @@ pub async fn change(
     Valid(change): Valid<CartChange>,
 ) -> Result<Json<Cart>> {
     let (tx, mut stored) = open(&ctx, &buyer, id).await?;
-    if let Some(mut coupons) = change.coupons {
-        coupons.iter_mut().for_each(|code| code.make_ascii_uppercase());
-        coupons.sort();
-        coupons.dedup();
-        stored.coupons = coupons;
-    }
+    stored.coupons = change.coupons.map_or(stored.coupons, tidy_codes);
     stored.destination = change.destination.unwrap_or(stored.destination);
     stored.method = change.shipping_method.unwrap_or(stored.method);
     cart::update(&tx, &mut stored).await?;

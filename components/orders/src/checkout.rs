@@ -6,16 +6,16 @@
 //! off, and inventory and payments hear of that.
 
 use crate::ask::{self, Intent};
-use crate::buyer::Buyer;
+use crate::buyer::{self, Buyer, Owner};
 use crate::life;
 use crate::model::{Order, OrderLine};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
 use crate::saga;
 use crate::state::State;
-use crate::store::cart;
 use crate::store::order::{self, Stored};
 use crate::store::step::{self, Kind};
+use crate::store::{cart, coupon};
 use crate::wish::{Delivery, NewOrder, Quote, Source, delivery, quote};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 use souk_kit::id::{OrderId, PaymentId};
 use souk_kit::problem::{ProblemDocument, kinds};
-use souk_kit::{Attempt, Ctx, Money, Once, Problem, Refusal, Result, Submit, Timestamp};
+use souk_kit::{Attempt, Conn, Ctx, Money, Once, Problem, Refusal, Result, Submit, Timestamp};
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -80,10 +80,22 @@ pub async fn place(ctx: Ctx, buyer: Buyer, request: Submit<NewOrder>) -> Result<
     if let Some(order) = source.cart.as_ref().and_then(|cart| cart.order_id) {
         return again(&ctx, &once, order).await;
     }
+    if source.cart.is_none() {
+        // Before anything is verified: the same request gets the same answer, though the last unit may be sold by now.
+        let tx = match once.begin(&ctx).await? {
+            Attempt::Repeated(answer) => return Ok(answer),
+            Attempt::First(tx) => tx,
+        };
+        let known = begun(&tx, &once).await?;
+        tx.rollback().await?;
+        if let Some(stored) = known {
+            return go_on(&ctx, &once, stored).await;
+        }
+    }
     let delivery = delivery(&ctx, &buyer, &body).await?;
     let mut drafted = None;
     for _ in 0..MAX_QUOTES {
-        let quote = quote(&ctx, &buyer, &source, &delivery, &body).await?;
+        let quote = quote(&ctx, &source, &delivery, &body).await?;
         match draft(&ctx, &once, &buyer, &source, &delivery, quote, &body).await? {
             Draft::Made(stored) => {
                 drafted = Some(stored);
@@ -94,7 +106,7 @@ pub async fn place(ctx: Ctx, buyer: Buyer, request: Submit<NewOrder>) -> Result<
         }
     }
     let stored = drafted.ok_or(OrdersError::CouponTaken)?;
-    bring_to_payment(&ctx, &once, *stored, source.token).await
+    go_on(&ctx, &once, *stored).await
 }
 
 enum Draft {
@@ -127,8 +139,14 @@ async fn draft(
             return Err(Problem::new(kinds::PRECONDITION_FAILED, detail));
         }
     }
+    if source.cart.is_none()
+        && let Some(stored) = begun(&tx, once).await?
+    {
+        return Ok(Draft::Made(Box::new(stored)));
+    }
+    let customer = quote.customer.clone();
     // The last use of a coupon may have gone to somebody else since the rules were asked.
-    if order::coupon_uses(&tx, &source.coupons).await? != quote.uses {
+    if coupon::uses(&tx, &source.coupons, Some(&customer), None).await? != quote.uses {
         tx.rollback().await?;
         return Ok(Draft::CouponsMoved);
     }
@@ -137,14 +155,19 @@ async fn draft(
     let order = compose(number, now, source, delivery, quote, body)?;
     let (id, coupons) = (order.id, order.coupons.clone());
     let cart_id = source.cart.as_ref().map(|cart| cart.id);
-    let stored =
-        Stored { order, owner: source.owner.clone(), cart_id, refunding: 0, forget: false, version: 1 };
+    let mut owner = source.owner.clone();
+    if owner == Owner::default() {
+        owner.token_hash = Some(buyer::hash(buyer::token_of(id).await?.expose()));
+    }
+    let stored = Stored { order, owner, cart_id, refunding: 0, forget: false, version: 1 };
     order::insert(&tx, &stored).await?;
-    order::use_coupons(&tx, id, &coupons).await?;
+    coupon::take(&tx, id, &customer, &coupons).await?;
     order::note(&tx, id, State::Draft, &buyer.author(), "placed").await?;
     step::add(&tx, id, Kind::Reserve, "", &Value::Null, now.after(saga::LEASE)).await?;
     if let Some(cart) = cart_id {
         cart::set_order(&tx, cart, Some(id)).await?;
+    } else if let Some(request) = once.name() {
+        order::note_request(&tx, id, &request, once.body()).await?;
     }
     tx.commit().await?;
     Ok(Draft::Made(Box::new(stored)))
@@ -191,7 +214,7 @@ fn compose(
 async fn again(ctx: &Ctx, once: &Once, id: OrderId) -> Result<Response> {
     let stored = order::look_up(&ctx.conn().await?, id).await?.ok_or(OrdersError::CartCheckedOut(id))?;
     if stored.order.state == State::Draft {
-        return bring_to_payment(ctx, once, stored, None).await;
+        return go_on(ctx, once, stored).await;
     }
     match once.begin(ctx).await? {
         Attempt::Repeated(answer) => Ok(answer),
@@ -199,8 +222,27 @@ async fn again(ctx: &Ctx, once: &Once, id: OrderId) -> Result<Response> {
     }
 }
 
+/// The order that this request made when it came first, if it was cut off before its answer.
+async fn begun(conn: &Conn, once: &Once) -> Result<Option<Stored>> {
+    let Some(request) = once.name() else { return Ok(None) };
+    let Some((stored, body)) = order::made_by(conn, &request).await? else { return Ok(None) };
+    once.must_be_of(&body)?;
+    Ok(Some(stored))
+}
+
+/// Goes on with an order that has not been answered, and answers it.
+async fn go_on(ctx: &Ctx, once: &Once, stored: Stored) -> Result<Response> {
+    if !matches!(stored.order.state, State::Draft | State::PendingPayment) {
+        return match once.begin(ctx).await? {
+            Attempt::Repeated(answer) => Ok(answer),
+            Attempt::First(_) => Err(OrdersError::State(stored.order.state).into()),
+        };
+    }
+    bring_to_payment(ctx, once, stored).await
+}
+
 /// Takes a draft through its steps, and answers the buyer.
-async fn bring_to_payment(ctx: &Ctx, once: &Once, stored: Stored, token: Option<String>) -> Result<Response> {
+async fn bring_to_payment(ctx: &Ctx, once: &Once, stored: Stored) -> Result<Response> {
     let id = stored.order.id;
     let intent = match prepare(ctx, &stored.order).await {
         Ok(intent) => intent,
@@ -213,16 +255,19 @@ async fn bring_to_payment(ctx: &Ctx, once: &Once, stored: Stored, token: Option<
     };
     let tx = match once.begin(ctx).await? {
         Attempt::First(tx) => tx,
-        Attempt::Repeated(answer) => {
-            if stored.cart_id.is_none() {
-                call_off(ctx, id, State::Draft, "the same request made another order").await?;
-            }
-            return Ok(answer);
-        }
+        Attempt::Repeated(answer) => return Ok(answer),
     };
     let mut stored = order::find(&tx, id).await?;
-    let pay_before = Timestamp::now().after(PAYMENT_WINDOW);
+    let from = if stored.order.state == State::Draft { Timestamp::now() } else { stored.order.created_at };
+    let pay_before = from.after(PAYMENT_WINDOW);
     settle(&tx, &mut stored, intent.as_ref(), pay_before).await?;
+    let mut token = None;
+    if stored.cart_id.is_none() {
+        order::note_answered(&tx, id).await?;
+        if stored.owner.user_id.is_none() {
+            token = Some(buyer::token_of(id).await?.expose().to_owned());
+        }
+    }
     let payment =
         intent.map(|intent| Payment { id: intent.id, client_secret: intent.client_secret, pay_before });
     let location = [(header::LOCATION, format!("/api/v1/orders/{id}"))];
@@ -232,7 +277,9 @@ async fn bring_to_payment(ctx: &Ctx, once: &Once, stored: Stored, token: Option<
 
 /// The steps outside: holds the stock and asks for the payment, both at once. Both can be repeated.
 async fn prepare(ctx: &Ctx, order: &Order) -> Result<Option<Intent>> {
-    ask::reserve(ctx, order.id, life::wanted(order), HELD).await?;
+    if order.state == State::Draft {
+        ask::reserve(ctx, order.id, life::wanted(order), HELD).await?;
+    }
     match order.totals.total.amount {
         0 => Ok(None),
         _ => ask::intent(ctx, order.id, order.totals.total, order.user_id).await.map(Some),

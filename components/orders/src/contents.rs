@@ -6,7 +6,7 @@ use crate::model::{Cart, Line, MAX_LINES, MAX_UNITS, PriceChange, Unavailable};
 use crate::pricing::{Offer, Priced, Wanted};
 use crate::problem::OrdersError;
 use crate::store::cart::{Item, StoredCart};
-use crate::store::order;
+use crate::store::{coupon, group};
 use souk_kit::id::LineId;
 use souk_kit::{Ctx, Currency, Money, Result};
 use std::collections::BTreeMap;
@@ -43,6 +43,22 @@ pub fn put<'a>(cart: &'a mut StoredCart, offer: &Offer, quantity: u32) -> Result
 
 /// The most coupon codes of a cart.
 pub const MAX_COUPONS: usize = 10;
+
+/// Coupon codes as they are kept: in capitals, each once.
+pub fn tidy_codes(mut codes: Vec<String>) -> Vec<String> {
+    codes.iter_mut().for_each(|code| code.make_ascii_uppercase());
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+/// Refuses what no coupon code looks like.
+pub fn code(text: &str, (): &()) -> garde::Result {
+    match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        true => Ok(()),
+        false => Err(garde::Error::new("must be of letters, digits, `-` and `_`")),
+    }
+}
 
 /// Puts one cart into another: units of the same variant are added up, as far as a line goes.
 pub fn absorb(mine: &mut StoredCart, guests: StoredCart) -> Result<()> {
@@ -96,7 +112,12 @@ pub async fn view(ctx: &Ctx, buyer: &Buyer, stored: &StoredCart) -> Result<Cart>
     let (priced, provisional) = match wanted.is_empty() {
         true => (Priced::empty(stored.currency), false),
         false => {
-            let uses = order::coupon_uses(&ctx.conn().await?, &stored.coupons).await?;
+            let user_id = stored.owner.user_id.or(buyer.user_id());
+            let conn = ctx.conn().await?;
+            let customer = user_id.map(|user| user.to_string());
+            let uses = coupon::uses(&conn, &stored.coupons, customer.as_deref(), None).await?;
+            let groups = group::of(&conn, user_id).await?;
+            drop(conn);
             let basket = Basket {
                 currency: stored.currency,
                 wanted,
@@ -104,7 +125,8 @@ pub async fn view(ctx: &Ctx, buyer: &Buyer, stored: &StoredCart) -> Result<Cart>
                 uses: &uses,
                 destination: stored.destination.as_ref(),
                 method: stored.method.as_deref(),
-                user_id: buyer.user_id(),
+                user_id,
+                groups: &groups,
             };
             ask::priced(ctx, basket).await?
         }

@@ -1,7 +1,9 @@
 //! What other services tell: payments of money, billing of invoices, customers of people who want to be forgotten.
 
 use crate::life;
+use crate::revision;
 use crate::state::State;
+use crate::store::group;
 use crate::store::order::{self, Stored};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -16,6 +18,7 @@ pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()
             "souk.payment.failed" => failed(tx, &event.data()?).await,
             "souk.payment.refunded" => refunded(tx, &event.data()?).await,
             "souk.invoice.issued" => invoiced(tx, &event.data()?).await,
+            "souk.customer.changed" => regroup(tx, &event.data()?).await,
             "souk.customer.erased" => forget(tx, &event.data()?).await,
             _ => Ok(()),
         }
@@ -43,6 +46,8 @@ async fn captured(tx: &Tx, news: &PaymentNews) -> Result<()> {
         let reason = "paid after the order was deleted";
         return life::send_back(tx, news.order_id, RefundId::new(), news.captured, reason).await;
     };
+    // A change whose amount was paid is made, though its saga has not come so far.
+    revision::take_in(tx, &mut stored, news.captured).await?;
     let is_all = news.captured.amount >= stored.order.totals.total.amount;
     match stored.order.state {
         State::Draft | State::PendingPayment if is_all => {
@@ -102,6 +107,19 @@ async fn invoiced(tx: &Tx, news: &Invoiced) -> Result<()> {
 }
 
 #[derive(Deserialize)]
+struct Changed {
+    user_id: Option<UserId>,
+    groups: Vec<String>,
+    version: i64,
+}
+
+/// A person is in these groups from now on.
+async fn regroup(tx: &Tx, news: &Changed) -> Result<()> {
+    let Some(user) = news.user_id else { return Ok(()) };
+    Ok(group::set(tx, user, &news.groups, news.version).await?)
+}
+
+#[derive(Deserialize)]
 struct Erased {
     user_id: Option<UserId>,
 }
@@ -110,6 +128,7 @@ struct Erased {
 async fn forget(tx: &Tx, news: &Erased) -> Result<()> {
     let Some(user) = news.user_id else { return Ok(()) };
     once::forget(tx, user).await?;
+    group::forget(tx, user).await?;
     for mut stored in order::all_of(tx, user).await? {
         stored.forget = true;
         if stored.order.state.is_over() {

@@ -11,6 +11,7 @@
 mod ask;
 mod buyer;
 mod cart;
+mod change;
 mod checkout;
 mod contents;
 mod events;
@@ -20,6 +21,7 @@ mod model;
 mod order;
 mod pricing;
 mod problem;
+mod revision;
 mod saga;
 mod state;
 mod store;
@@ -65,7 +67,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(cart::add_line))
         .routes(routes!(cart::change_line, cart::remove_line))
         .routes(routes!(checkout::place, order::list))
-        .routes(routes!(order::read, order::change, order::delete))
+        .routes(routes!(order::read, change::change, order::delete))
         .routes(routes!(order::history))
         .routes(routes!(tracking::follow))
         .routes(routes!(order::cancel))

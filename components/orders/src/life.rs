@@ -4,6 +4,7 @@ use crate::model::{Order, OrderLine, Units};
 use crate::problem::OrdersError;
 use crate::state::State;
 use crate::store::cart;
+use crate::store::coupon;
 use crate::store::order::{self, Stored};
 use crate::store::step::{self, Kind};
 use serde_json::{Value, json};
@@ -28,18 +29,28 @@ pub async fn advance(tx: &Tx, stored: &mut Stored, next: State, author: &str, re
 pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
     stored.order.paid_at = Some(Timestamp::now());
     advance(tx, stored, State::Paid, author, reason).await?;
-    step::drop_all(tx, stored.order.id).await?;
-    step::add_now(tx, stored.order.id, Kind::Commit).await?;
-    tx.emit("souk.order.paid", stored.order.id, for_billing(stored)).await
+    let id = stored.order.id;
+    let dropped = step::drop_all(tx, id).await?;
+    if dropped.contains(&Kind::Change) {
+        coupon::keep_only(tx, id, &stored.order.coupons).await?;
+    }
+    // A change that was made or not made may have left stock held that is not this order's.
+    let align = dropped.iter().any(|kind| matches!(kind, Kind::Change | Kind::Align));
+    step::add(tx, id, Kind::Commit, "", &json!({"align": align}), Timestamp::now()).await?;
+    tx.emit("souk.order.paid", id, for_billing(stored)).await
 }
 
 /// Calls an order off: its stock is let go, and what was paid goes back.
 pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
     let (id, before) = (stored.order.id, stored.order.state);
+    // Nobody knows yet how much may be paid, and so how much would have to go back.
+    if step::find(tx, id, Kind::Change).await?.is_some() {
+        return Err(OrdersError::Changing.into());
+    }
     advance(tx, stored, State::Cancelled, author, reason).await?;
     step::drop_all(tx, id).await?;
     step::add_now(tx, id, Kind::Release).await?;
-    order::return_coupons(tx, id, &stored.order.coupons).await?;
+    return_coupons(tx, &stored.order).await?;
     if let Some(cart) = stored.cart_id.filter(|_| before == State::Draft) {
         cart::set_order(tx, cart, None).await?;
     }
@@ -57,12 +68,20 @@ pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) ->
 /// Forgets an order that came to nothing before anybody saw it; its cart is open again.
 pub async fn discard(tx: &Tx, stored: &Stored) -> Result<()> {
     let id = stored.order.id;
-    order::return_coupons(tx, id, &stored.order.coupons).await?;
+    return_coupons(tx, &stored.order).await?;
     if let Some(cart) = stored.cart_id {
         cart::set_order(tx, cart, None).await?;
     }
     step::drop_all(tx, id).await?;
     Ok(order::delete(tx, stored).await?)
+}
+
+/// Lets others have the coupons of an order that comes to nothing.
+async fn return_coupons(tx: &Tx, order: &Order) -> Result<()> {
+    match order.coupons.is_empty() {
+        true => Ok(()),
+        false => Ok(coupon::keep_only(tx, order.id, &[]).await?),
+    }
 }
 
 /// Sends money back. Payments does it, and says when it is done.
@@ -154,7 +173,7 @@ pub fn by_variant(lines: &[OrderLine], units: &[Units]) -> Vec<Value> {
 }
 
 /// `12.34`: an amount for people, in the history.
-fn decimal(money: Money) -> String {
+pub fn decimal(money: Money) -> String {
     let decimals = money.currency.decimals();
     let whole = 10i64.pow(decimals);
     match decimals {

@@ -5,20 +5,17 @@ use crate::life;
 use crate::model::{HistoryEntry, Order, OrderSummary};
 use crate::problem::OrdersError;
 use crate::state::State;
-use crate::store::order::{self, Filter, Stored};
+use crate::store::order::{self, Filter};
 use axum::Json;
 use axum::response::Response;
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use souk_address::Address;
 use souk_kit::id::{OrderId, RefundId, UserId};
 use souk_kit::permission::scope::{ORDERS_READ, ORDERS_WRITE};
 use souk_kit::problem::ProblemDocument;
-use souk_kit::valid::present;
 use souk_kit::{
-    Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, Money, Page, PageQuery, PathId, Problem, Result,
-    Submit, Tagged, Tx, Valid, ValidQuery,
+    Attempt, Caller, Ctx, IfNoneMatch, Money, Page, PageQuery, PathId, Result, Submit, Tagged, ValidQuery,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -91,75 +88,6 @@ pub async fn history(ctx: Ctx, buyer: Buyer, PathId(id): PathId<OrderId>) -> Res
     let stored = order::find(&conn, id).await?;
     buyer.must_see(&stored.owner)?;
     Ok(Json(History { items: order::history(&conn, id, 0).await? }))
-}
-
-/// What changes in an order. What is absent stays.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct OrderChange {
-    /// Where mails about it go.
-    #[garde(inner(email, length(max = 254)))]
-    #[serde(deserialize_with = "present")]
-    email: Option<String>,
-    /// Where it goes: in the same country and region, on which its taxes and shipping depend, and before anything has left.
-    #[garde(dive)]
-    #[serde(deserialize_with = "present")]
-    shipping_address: Option<Address>,
-    /// Whom the invoice is for: before it is paid.
-    #[garde(dive)]
-    #[serde(deserialize_with = "present")]
-    billing_address: Option<Address>,
-}
-
-/// Change where an order goes, or who is told.
-#[utoipa::path(patch, path = "/orders/{id}", tag = "orders", params(("id" = OrderId, Path, description = "The order"),
-    ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is changed"),
-    ("guest-token" = Option<String>, Header, description = "Opens a guest's order")), security((), ("bearer" = ["account"])),
-    request_body = OrderChange, responses((status = 200, body = Order), (status = 404, body = ProblemDocument),
-    (status = 409, body = ProblemDocument, description = "`order-state`"), (status = 412, body = ProblemDocument),
-    (status = 422, body = ProblemDocument)))]
-pub async fn change(
-    ctx: Ctx,
-    buyer: Buyer,
-    PathId(id): PathId<OrderId>,
-    expected: IfMatch,
-    Valid(change): Valid<OrderChange>,
-) -> Result<Tagged<Order>> {
-    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
-    expected.check(stored.version)?;
-    apply(&mut stored.order, change)?;
-    order::update(&tx, &mut stored).await?;
-    order::note(&tx, id, stored.order.state, &buyer.author(), "addresses changed").await?;
-    tx.commit().await?;
-    Ok(Tagged::new(stored.version, stored.order))
-}
-
-fn apply(order: &mut Order, change: OrderChange) -> Result<()> {
-    let state = order.state;
-    if let Some(address) = change.shipping_address {
-        if !matches!(state, State::PendingPayment | State::Paid | State::Fulfilling) {
-            return Err(OrdersError::State(state).into());
-        }
-        let same = |old: &Address| old.country == address.country && old.region == address.region;
-        if !order.shipping_address.as_ref().is_some_and(same) {
-            let detail = "must stay in the country and region that tax and shipping were reckoned for";
-            return Err(Problem::invalid(vec![FieldError::at("/shipping_address/country", detail)]));
-        }
-        order.shipping_address = Some(address);
-    }
-    if let Some(address) = change.billing_address {
-        if state != State::PendingPayment {
-            return Err(OrdersError::State(state).into());
-        }
-        order.billing_address = Some(address);
-    }
-    if let Some(email) = change.email {
-        if state.is_over() {
-            return Err(OrdersError::State(state).into());
-        }
-        order.email = Some(email);
-    }
-    Ok(())
 }
 
 /// Why something is done.
@@ -280,14 +208,6 @@ pub async fn refund(
     let refundable = Money::new(stored.refundable(), amount.currency);
     let answer = (StatusCode::ACCEPTED, Json(Refund { id: refund_id, amount, refundable }));
     once.commit(tx, answer).await
-}
-
-/// An order that this buyer may change, in a transaction.
-async fn open(ctx: &Ctx, buyer: &Buyer, id: OrderId) -> Result<(Tx, Stored)> {
-    let tx = ctx.begin().await?;
-    let stored = order::find(&tx, id).await?;
-    buyer.must_change(&stored.owner)?;
-    Ok((tx, stored))
 }
 
 /// What orders hold on a person, for customers, which asks when the person wants to know.

@@ -70,6 +70,19 @@ const COUPONS_BUSY: Spec = Spec::new(
     "Look at the cart again: its discounts have changed.",
 );
 
+const CHANGING: Spec = Spec::new(
+    409,
+    "order-changing",
+    "The order is being changed",
+    "Another change of it has not come to its end; that takes moments, unless another service does not answer. Look at the order again, and repeat.",
+);
+const PAYMENT_UNDER_WAY: Spec = Spec::new(
+    409,
+    "payment-under-way",
+    "The order is being paid",
+    "Its payment is under way or made, for the lines that it has. Nothing was changed.",
+);
+
 /// All of them, for the documentation.
 pub const ALL: &[Spec] = &[
     CART_EMPTY,
@@ -84,6 +97,8 @@ pub const ALL: &[Spec] = &[
     REFUND_EXCEEDS,
     QUANTITY_EXCEEDS,
     COUPONS_BUSY,
+    CHANGING,
+    PAYMENT_UNDER_WAY,
 ];
 
 /// A refusal of this service.
@@ -113,6 +128,10 @@ pub enum OrdersError {
     QuantityExceeds(String),
     /// A coupon's last use went to somebody else.
     CouponTaken,
+    /// A change of the order has not come to its end.
+    Changing,
+    /// What is paid cannot be changed.
+    PaymentUnderWay,
 }
 
 impl Refusal for OrdersError {
@@ -130,6 +149,8 @@ impl Refusal for OrdersError {
             Self::RefundExceeds(_) => REFUND_EXCEEDS,
             Self::QuantityExceeds(_) => QUANTITY_EXCEEDS,
             Self::CouponTaken => COUPONS_BUSY,
+            Self::Changing => CHANGING,
+            Self::PaymentUnderWay => PAYMENT_UNDER_WAY,
         }
     }
 
@@ -150,7 +171,12 @@ impl Refusal for OrdersError {
             Self::State(state) => json!({"state": state, "allowed": state.next()}),
             Self::RefundExceeds(left) => json!({"refundable": left}),
             Self::QuantityExceeds(line) => json!({"line_id": line}),
-            Self::CartEmpty | Self::CartFull | Self::CurrencyMixed | Self::CouponTaken => Value::Null,
+            Self::CartEmpty
+            | Self::CartFull
+            | Self::CurrencyMixed
+            | Self::CouponTaken
+            | Self::Changing
+            | Self::PaymentUnderWay => Value::Null,
         };
         match members {
             Value::Object(members) => members,

@@ -7,6 +7,7 @@
 use crate::ask;
 use crate::checkout;
 use crate::life;
+use crate::revision;
 use crate::state::State;
 use crate::store::order;
 use crate::store::step::{self, Due, Kind};
@@ -49,12 +50,14 @@ async fn take(ctx: &Ctx, step: &Due) -> Result<()> {
         Kind::AwaitPayment => {
             checkout::call_off(ctx, step.order, State::PendingPayment, "not paid in time").await
         }
-        Kind::Commit => commit(ctx, step.order).await,
+        Kind::Commit => commit(ctx, step).await,
         Kind::Release => release(ctx, step.order).await,
         Kind::CancelPayment => cancel_payment(ctx, step.order).await,
         Kind::Ship => to_inventory(ctx, step, "ship").await,
         Kind::TakeBack => to_inventory(ctx, step, "return").await,
         Kind::Refund => refund(ctx, step).await,
+        Kind::Change => revision::resume(ctx, step).await,
+        Kind::Align => revision::align(ctx, step.order).await,
     }
 }
 
@@ -69,7 +72,11 @@ async fn postpone(ctx: &Ctx, step: &Due, problem: &Problem) -> Result<()> {
 
 /// Keeps a paid order's stock. If it was let go before the payment came, it is taken again; if it is sold by now, the order
 /// is called off and the money goes back.
-async fn commit(ctx: &Ctx, id: OrderId) -> Result<()> {
+async fn commit(ctx: &Ctx, step: &Due) -> Result<()> {
+    let id = step.order;
+    if step.body["align"] == true {
+        revision::align_stock(ctx, id).await?;
+    }
     let path = format!("/inventory/reservations/{id}/commit");
     let reply = ctx.call(Method::POST, "inventory", path).idempotency_key(id.to_string()).send().await?;
     if reply.status.is_success() {

@@ -7,13 +7,13 @@ use crate::model::{Destination, MAX_UNITS, some_lines};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
 use crate::store::cart::{self, Item, StoredCart};
-use crate::store::order;
+use crate::store::coupon::{self, Uses};
+use crate::store::group;
 use garde::Validate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use souk_address::Address;
-use souk_kit::id::{AddressId, CartId, LineId, VariantId};
+use souk_kit::id::{AddressId, CartId, LineId, OrderId, UserId, VariantId};
 use souk_kit::{Ctx, Currency, FieldError, Language, Money, Problem, Result};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// An order as it is placed.
@@ -64,7 +64,7 @@ pub struct NewOrder {
 }
 
 /// Units to order without a cart.
-#[derive(Debug, Clone, Copy, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrderLine {
     /// What.
@@ -75,8 +75,15 @@ pub struct NewOrderLine {
     quantity: u32,
 }
 
+impl From<(VariantId, u32)> for NewOrderLine {
+    fn from((variant_id, quantity): (VariantId, u32)) -> Self {
+        Self { variant_id, quantity }
+    }
+}
+
+/// Refuses an amount below zero.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn not_negative(amount: &Money, (): &()) -> garde::Result {
+pub fn not_negative(amount: &Money, (): &()) -> garde::Result {
     match amount.amount >= 0 {
         true => Ok(()),
         false => Err(garde::Error::new("must not be below zero")),
@@ -90,7 +97,6 @@ pub struct Source {
     pub currency: Currency,
     pub coupons: Vec<String>,
     pub owner: Owner,
-    pub token: Option<String>,
 }
 
 impl Source {
@@ -117,37 +123,30 @@ impl Source {
             return Err(OrdersError::CartEmpty.into());
         }
         let (items, coupons) = (cart.items.clone(), cart.coupons.clone());
-        Ok(Self { items, currency: cart.currency, coupons, owner, token: None, cart: Some(cart) })
+        Ok(Self { items, currency: cart.currency, coupons, owner, cart: Some(cart) })
     }
 
     fn of_lines(buyer: &Buyer, lines: &[NewOrderLine], currency: Currency) -> Result<Self> {
-        let mut units: BTreeMap<String, NewOrderLine> = BTreeMap::new();
-        for line in lines {
-            let known =
-                units.entry(line.variant_id.to_string()).or_insert(NewOrderLine { quantity: 0, ..*line });
-            known.quantity += line.quantity;
-        }
-        let items: Vec<Item> = units
-            .into_values()
-            .map(|line| Item {
-                id: LineId::new(),
-                variant_id: line.variant_id,
-                quantity: line.quantity,
-                seen: 0,
-            })
-            .collect();
-        if items.iter().any(|item| item.quantity > MAX_UNITS) {
-            return Err(OrdersError::CartFull.into());
-        }
-        let (owner, token) = match buyer.user_id() {
-            Some(user) => (Owner { user_id: Some(user), token_hash: None }, None),
+        // A guest's gets its token with its id.
+        let owner = Owner { user_id: buyer.user_id(), token_hash: None };
+        Ok(Self { cart: None, items: items(lines)?, currency, coupons: Vec::new(), owner })
+    }
+}
+
+/// One line a variant, though the buyer may have several.
+pub fn items(lines: &[NewOrderLine]) -> Result<Vec<Item>> {
+    let mut items: Vec<Item> = Vec::new();
+    for NewOrderLine { variant_id, quantity } in lines {
+        match items.iter_mut().find(|known| known.variant_id == *variant_id) {
+            Some(known) => known.quantity += quantity,
             None => {
-                let token = buyer::new_token()?;
-                let hash = buyer::hash(token.expose());
-                (Owner { user_id: None, token_hash: Some(hash) }, Some(token.expose().to_owned()))
+                items.push(Item { id: LineId::new(), variant_id: *variant_id, quantity: *quantity, seen: 0 });
             }
-        };
-        Ok(Self { cart: None, items, currency, coupons: Vec::new(), owner, token })
+        }
+    }
+    match items.iter().any(|item| item.quantity > MAX_UNITS) {
+        true => Err(OrdersError::CartFull.into()),
+        false => Ok(items),
     }
 }
 
@@ -188,44 +187,79 @@ pub async fn delivery(ctx: &Ctx, buyer: &Buyer, body: &NewOrder) -> Result<Deliv
     })
 }
 
+/// What is asked for, by whom, and for how much.
+pub struct Asked<'a> {
+    pub items: &'a [Item],
+    /// What the order has already: whether there is more of it does not matter.
+    pub held: &'a [VariantId],
+    pub currency: Currency,
+    pub coupons: &'a [String],
+    pub user_id: Option<UserId>,
+    pub email: &'a str,
+    pub destination: Destination,
+    pub method: &'a str,
+    pub expected_total: Money,
+    /// The order that has been counted already.
+    pub order: Option<OrderId>,
+}
+
 /// What it costs, and what that depends on.
 pub struct Quote {
     pub priced: Priced,
     pub provisional: bool,
-    pub uses: BTreeMap<String, u32>,
+    pub uses: Uses,
+    /// By what its coupons are counted.
+    pub customer: String,
 }
 
 /// Verifies what is ordered, and that it costs what the buyer expects.
-pub async fn quote(
-    ctx: &Ctx,
-    buyer: &Buyer,
-    source: &Source,
-    delivery: &Delivery,
-    body: &NewOrder,
-) -> Result<Quote> {
-    let offers = ask::offers(ctx, source.items.iter().map(|item| item.variant_id)).await?;
-    let (wanted, unavailable) = sort(&source.items, source.currency, offers);
+pub async fn quote(ctx: &Ctx, source: &Source, delivery: &Delivery, body: &NewOrder) -> Result<Quote> {
+    let asked = Asked {
+        items: &source.items,
+        held: &[],
+        currency: source.currency,
+        coupons: &source.coupons,
+        user_id: source.owner.user_id,
+        email: &delivery.email,
+        destination: Destination::from(&delivery.shipping),
+        method: &body.shipping_method,
+        expected_total: body.expected_total,
+        order: None,
+    };
+    reckon(ctx, &asked).await
+}
+
+/// The same for whatever is asked for.
+pub async fn reckon(ctx: &Ctx, asked: &Asked<'_>) -> Result<Quote> {
+    let mut offers = ask::listed(ctx, asked.items.iter().map(|item| item.variant_id)).await?;
+    offers.retain(|offer| offer.available || asked.held.contains(&offer.variant_id));
+    let (wanted, unavailable) = sort(asked.items, asked.currency, offers);
     if !unavailable.is_empty() {
         let variants = unavailable.iter().map(|line| line.variant_id.to_string()).collect();
         return Err(OrdersError::NotForSale(variants).into());
     }
-    let uses = order::coupon_uses(&ctx.conn().await?, &source.coupons).await?;
+    let customer = buyer::customer(asked.user_id, asked.email);
+    let conn = ctx.conn().await?;
+    let uses = coupon::uses(&conn, asked.coupons, Some(&customer), asked.order).await?;
+    let groups = group::of(&conn, asked.user_id).await?;
+    drop(conn);
     let basket = Basket {
-        currency: source.currency,
+        currency: asked.currency,
         wanted,
-        coupons: &source.coupons,
+        coupons: asked.coupons,
         uses: &uses,
-        destination: Some(&Destination::from(&delivery.shipping)),
-        method: Some(&body.shipping_method),
-        user_id: buyer.user_id(),
+        destination: Some(&asked.destination),
+        method: Some(asked.method),
+        user_id: asked.user_id,
+        groups: &groups,
     };
     let (priced, provisional) = ask::priced(ctx, basket).await?;
     if priced.shipping.is_none() {
         let methods = priced.shipping_methods.into_iter().map(|method| method.code).collect();
         return Err(OrdersError::ShippingUnavailable(methods).into());
     }
-    if priced.totals.total != body.expected_total {
+    if priced.totals.total != asked.expected_total {
         return Err(OrdersError::TotalChanged(priced.totals.total).into());
     }
-    Ok(Quote { priced, provisional, uses })
+    Ok(Quote { priced, provisional, uses, customer })
 }

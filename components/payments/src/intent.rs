@@ -41,6 +41,10 @@ pub struct IntentRequest {
     #[serde(default)]
     #[garde(inner(length(max = 2000), url, custom(is_web_address)))]
     return_url: Option<String>,
+    /// Grows whenever the order wants something else: an older one than the last replaces nothing.
+    #[serde(default)]
+    #[garde(range(min = 0))]
+    revision: i64,
 }
 
 /// Who pays.
@@ -116,7 +120,7 @@ pub struct ListQuery {
 }
 
 /// Say what an order wants paid. The same again gives the same payment; another amount replaces the first until something is
-/// authorized.
+/// authorized, unless a later `revision` came before it.
 #[utoipa::path(put, path = "/payments/intents/by-order/{order_id}", tag = "payments", request_body = IntentRequest,
     params(("order_id" = OrderId, Path, description = "The order")),
     responses((status = 200, body = IntentAnswer), (status = 201, body = IntentAnswer),
@@ -128,8 +132,8 @@ pub async fn put(
     Valid(request): Valid<IntentRequest>,
 ) -> Result<Response> {
     caller.must_be_service("orders")?;
-    let IntentRequest { amount, customer, capture, return_url } = request;
-    let wanted = Wanted { order_id, user_id: customer.user_id, amount, capture, return_url };
+    let IntentRequest { amount, customer, capture, return_url, revision } = request;
+    let wanted = Wanted { order_id, user_id: customer.user_id, amount, capture, return_url, revision };
     let tx = ctx.begin().await?;
     if let Some(intent) = store::insert(&tx, &wanted).await? {
         tx.commit().await?;
@@ -137,7 +141,7 @@ pub async fn put(
     }
     let Case { mut intent, alive } = store::of_order(&tx, order_id).await?;
     if intent.money(intent.amount) != amount {
-        if !rules::may_change(intent.state) {
+        if !rules::may_change(intent.state) || revision < intent.revision {
             return Err(PaymentsError::State(intent.state).into());
         }
         if let Some(mut left) = alive {
@@ -145,6 +149,8 @@ pub async fn put(
         }
         store::replace(&tx, intent.id, &wanted).await?;
         intent = store::find(&tx, intent.id).await?.intent;
+    } else if revision > intent.revision {
+        store::note_revision(&tx, intent.id, revision).await?;
     }
     tx.commit().await?;
     Ok(Json(IntentAnswer::of(&intent).await?).into_response())

@@ -122,6 +122,8 @@ pub struct Intent {
     pub amount: i64,
     pub capture: Capture,
     pub return_url: Option<String>,
+    /// Of what the order wants.
+    pub revision: i64,
     pub state: State,
     pub authorized: i64,
     pub capturing: i64,

@@ -193,6 +193,7 @@ mod tests {
             amount: 1000,
             capture,
             return_url: None,
+            revision: 0,
             state: State::RequiresMethod,
             authorized: 0,
             capturing: 0,

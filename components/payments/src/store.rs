@@ -20,6 +20,7 @@ fn intent(row: &Row<'_>) -> Result<Intent, DbError> {
         amount: row.get("amount")?,
         capture: row.parse("capture")?,
         return_url: row.get("return_url")?,
+        revision: row.get("revision")?,
         state: row.parse("state")?,
         authorized: row.get("authorized")?,
         capturing: row.get("capturing")?,
@@ -86,6 +87,7 @@ pub struct Wanted {
     pub amount: Money,
     pub capture: Capture,
     pub return_url: Option<String>,
+    pub revision: i64,
 }
 
 /// Adds the intent of an order; nothing when it has one.
@@ -133,7 +135,7 @@ pub async fn save(tx: &Tx, intent: &Intent) -> Result<(), DbError> {
 pub async fn replace(tx: &Tx, id: PaymentId, wanted: &Wanted) -> Result<(), DbError> {
     tx.exec(
         "UPDATE intents SET amount = ?2, currency = ?3, capture = ?4, user_id = ?5, return_url = ?6,
-                state = 'requires_method', updated_at = ?7 WHERE id = ?1",
+                state = 'requires_method', revision = ?8, updated_at = ?7 WHERE id = ?1",
         params![
             id,
             wanted.amount.amount,
@@ -142,9 +144,15 @@ pub async fn replace(tx: &Tx, id: PaymentId, wanted: &Wanted) -> Result<(), DbEr
             wanted.user_id,
             wanted.return_url.as_deref(),
             Timestamp::now(),
+            wanted.revision,
         ],
     )
     .await
+}
+
+/// Notes that the order wants the same once more, so that what it wanted in between changes nothing.
+pub async fn note_revision(tx: &Tx, id: PaymentId, revision: i64) -> Result<(), DbError> {
+    tx.exec("UPDATE intents SET revision = ?2 WHERE id = ?1", params![id, revision]).await
 }
 
 /// Adds a try, or stores where it stands by now.

@@ -51,6 +51,8 @@ pub struct Discount {
     pub until: Option<i64>,
     /// How many orders may use the coupon.
     pub max_uses: Option<u32>,
+    /// How many orders of one customer may.
+    pub max_uses_per_customer: Option<u32>,
     /// What the lines that it is for must cost together, before it; in a currency that is not listed it does not hold.
     #[serde(default)]
     pub min_total: Vec<Money>,
@@ -245,6 +247,11 @@ impl Discount {
             self.max_uses.is_none() || code.is_some(),
             at,
             "has max_uses without a code: only coupons are counted",
+        );
+        mistakes.unless(
+            self.max_uses_per_customer.is_none() || code.is_some(),
+            at,
+            "has max_uses_per_customer without a code: only coupons are counted",
         );
         let order = self.from.zip(self.until).is_none_or(|(from, until)| from < until);
         mistakes.unless(order, at, "ends before it begins");

@@ -48,6 +48,12 @@ impl<'b> Till<'b> {
         if discount.max_uses.is_some_and(|most| coupon.uses >= most) {
             return (CouponStatus::Exhausted, "The coupon has been used as often as it may be.".into());
         }
+        if discount.max_uses_per_customer.is_some_and(|most| coupon.uses_by_customer >= most) {
+            return (
+                CouponStatus::Exhausted,
+                "You have used the coupon as often as one customer may.".into(),
+            );
+        }
         if !self.take_off(discount) {
             return (CouponStatus::NotApplicable, "Nothing in the cart can have this coupon.".into());
         }

@@ -21,7 +21,8 @@ fn line(categories: &[&str], unit_price: i64, quantity: u32) -> d::Line {
 }
 
 fn basket(lines: Vec<d::Line>, coupons: &[(&str, u32)]) -> d::Basket {
-    let coupon = |(code, uses): &(&str, u32)| d::Coupon { code: (*code).into(), uses: *uses };
+    let coupon =
+        |(code, uses): &(&str, u32)| d::Coupon { code: (*code).into(), uses: *uses, uses_by_customer: 0 };
     d::Basket {
         currency: "EUR".into(),
         country: "DE".into(),
@@ -124,6 +125,20 @@ fn a_coupon_says_what_became_of_it() {
     assert_eq!(ask("STAFF", 0), d::CouponStatus::NotApplicable);
     assert_eq!(ask("CLUB", 0), d::CouponStatus::Applied);
     assert_eq!(ask("NOPE", 0), d::CouponStatus::Unknown);
+}
+
+#[test]
+fn a_coupon_is_counted_for_each_customer_too() {
+    let twice = json!([{"label": "A", "code": "TWICE", "max_uses": 100, "max_uses_per_customer": 2,
+        "gives": {"percentage": {"off_bp": 100}}}]);
+    let ask = |uses, uses_by_customer| {
+        let mut basket = basket(vec![line(&[], 10_000, 1)], &[("TWICE", uses)]);
+        basket.coupons[0].uses_by_customer = uses_by_customer;
+        status(&applied(twice.clone(), basket))[0]
+    };
+    assert_eq!(ask(50, 1), d::CouponStatus::Applied);
+    assert_eq!(ask(50, 2), d::CouponStatus::Exhausted);
+    assert_eq!(ask(100, 0), d::CouponStatus::Exhausted);
 }
 
 fn sale(country: &str, region: Option<&str>, items: Vec<t::Item>) -> t::Sale {
@@ -269,7 +284,7 @@ fn every_mistake_of_a_configuration_is_told() {
         "discounts": [
             {"label": " ", "gives": {"percentage": {"off_bp": 0}}},
             {"label": "A", "code": "low", "gives": {"fixed": {"off": []}}},
-            {"label": "A", "max_uses": 1, "gives": {"buy_x_get_y": {"buy": 0, "get": 1, "off_bp": 1}}},
+            {"label": "A", "max_uses": 1, "max_uses_per_customer": 1, "gives": {"buy_x_get_y": {"buy": 0, "get": 1, "off_bp": 1}}},
             {"label": "A", "from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z", "code": "X",
              "gives": {"percentage": {"off_bp": 1}}},
             {"label": "A", "code": "X", "gives": {"percentage": {"off_bp": 1}}, "min_total": [euros(-1)]},
@@ -285,7 +300,8 @@ fn every_mistake_of_a_configuration_is_told() {
         "discounts[0].gives needs off_bp",
         "discounts[1] has a code",
         "discounts[1].gives needs an amount",
-        "discounts[2] has max_uses",
+        "discounts[2] has max_uses without",
+        "discounts[2] has max_uses_per_customer without",
         "discounts[2].gives needs buy",
         "discounts[3] ends",
         "discounts[4] has a code",

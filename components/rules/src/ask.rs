@@ -45,8 +45,11 @@ impl<'q> Cart<'q> {
 
     fn basket(&self) -> discount::Basket {
         let Question { customer, .. } = self.question;
-        let coupon =
-            |code: &String| discount::Coupon { code: code.clone(), uses: self.question.uses_of(code) };
+        let coupon = |code: &String| discount::Coupon {
+            code: code.clone(),
+            uses: self.question.uses_of(code),
+            uses_by_customer: self.question.uses_by_customer_of(code),
+        };
         let line = |line: &Line| discount::Line {
             id: line.id.clone(),
             product_id: line.product_id.clone(),

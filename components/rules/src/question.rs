@@ -43,6 +43,10 @@ pub struct Question {
     #[garde(skip)]
     #[serde(default)]
     pub coupon_uses: BTreeMap<String, u32>,
+    /// How often orders of this customer have; 0 where nothing is said.
+    #[garde(skip)]
+    #[serde(default)]
+    pub coupon_uses_by_customer: BTreeMap<String, u32>,
     /// The code of the way of shipping that the buyer chose: a discount may depend on it. All ways are answered either way.
     #[garde(inner(length(min = 1, max = 40)))]
     #[serde(default)]
@@ -133,11 +137,20 @@ impl Question {
         if errors.is_empty() { Ok(self) } else { Err(Problem::invalid(errors)) }
     }
 
-    /// How often each coupon has been used, however it was written then.
+    /// How often a coupon has been used, however it was written then.
     pub fn uses_of(&self, code: &str) -> u32 {
-        let same = self.coupon_uses.iter().filter(|(used, _)| capitals(used) == code);
-        same.fold(0, |sum, (_, uses)| sum.saturating_add(*uses))
+        count(&self.coupon_uses, code)
     }
+
+    /// The same by this customer.
+    pub fn uses_by_customer_of(&self, code: &str) -> u32 {
+        count(&self.coupon_uses_by_customer, code)
+    }
+}
+
+fn count(uses: &BTreeMap<String, u32>, code: &str) -> u32 {
+    let same = uses.iter().filter(|(used, _)| capitals(used) == code);
+    same.fold(0, |sum, (_, uses)| sum.saturating_add(*uses))
 }
 
 fn is_country(text: &str, _: &()) -> garde::Result {

@@ -89,6 +89,29 @@ impl Once {
         }
     }
 
+    /// What tells this write from every other one; nothing without a key. For a write that others take part in and that is
+    /// stored before it can be answered, so that a repetition finds it: [`Once::begin`] only knows answers.
+    pub fn name(&self) -> Option<String> {
+        let key = self.key.as_ref()?;
+        Some(format!("{} {} {key}", self.caller, self.operation))
+    }
+
+    /// What tells its body from others.
+    pub fn body(&self) -> &[u8] {
+        &self.fingerprint
+    }
+
+    /// Refuses a repetition with another body.
+    pub fn must_be_of(&self, body: &[u8]) -> Result<()> {
+        match self.fingerprint == body {
+            true => Ok(()),
+            false => {
+                let detail = "This key came with another request body before.";
+                Err(Problem::new(kinds::KEY_REUSED, detail))
+            }
+        }
+    }
+
     /// Begins the write's transaction, or gives the answer that an earlier one with the same key got.
     pub async fn begin(&self, ctx: &Ctx) -> Result<Attempt> {
         let tx = ctx.begin().await?;
@@ -99,19 +122,16 @@ impl Once {
                   WHERE caller = ?1 AND operation = ?2 AND key = ?3",
                 params![self.caller.as_str(), self.operation.as_str(), key.as_str()],
                 |row| {
-                    let same = row.get::<&[u8]>("fingerprint")? == self.fingerprint;
+                    let body = row.get::<Vec<u8>>("fingerprint")?;
                     let (status, headers) = (row.get::<u32>("status")?, row.json("headers")?);
-                    let body = row.get::<Option<Vec<u8>>>("body")?;
-                    Ok((same, body.map(|body| restore(status, headers, body))))
+                    let answer = row.get::<Option<Vec<u8>>>("body")?;
+                    Ok((body, answer.map(|answer| restore(status, headers, answer))))
                 },
             )
             .await?;
-        let Some((same, response)) = stored else { return Ok(Attempt::First(tx)) };
+        let Some((body, response)) = stored else { return Ok(Attempt::First(tx)) };
         tx.rollback().await?;
-        if !same {
-            let detail = "This key came with another request body before.";
-            return Err(Problem::new(kinds::KEY_REUSED, detail));
-        }
+        self.must_be_of(&body)?;
         let forgotten = "This was done before. Its answer was erased with the person that it was about.";
         response.map(Attempt::Repeated).ok_or_else(|| Problem::new(kinds::ANSWER_ERASED, forgotten))
     }

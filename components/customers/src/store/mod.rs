@@ -12,7 +12,7 @@ use std::time::Duration;
 const DEPARTED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 const CUSTOMER: &str =
-    "SELECT id, user_id, email, name, phone, language, currency, consents, version, created_at, updated_at
+    "SELECT id, user_id, email, name, phone, language, currency, consents, groups, version, created_at, updated_at
    FROM customers";
 
 fn customer(row: Row<'_>) -> Result<Customer, DbError> {
@@ -25,6 +25,7 @@ fn customer(row: Row<'_>) -> Result<Customer, DbError> {
         language: row.parse("language")?,
         currency: row.parse("currency")?,
         consents: row.json("consents")?,
+        groups: row.json("groups")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         version: row.get("version")?,
@@ -51,6 +52,7 @@ pub struct NewCustomer<'a> {
     pub language: Language,
     pub currency: Currency,
     pub consents: Consents,
+    pub groups: Vec<String>,
 }
 
 /// Adds a customer; none when the account has one, or is gone.
@@ -59,11 +61,11 @@ pub async fn insert(tx: &mut Tx, new: &NewCustomer<'_>) -> Result<Option<Custome
     let user = new.user_id.map(|id| id.to_string());
     let inserted = tx
         .one(
-            "INSERT INTO customers (id, user_id, email, name, phone, language, currency, consents, created_at, updated_at)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9
+            "INSERT INTO customers (id, user_id, email, name, phone, language, currency, consents, groups, created_at, updated_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?10, ?9, ?9
               WHERE NOT EXISTS (SELECT 1 FROM departed_users WHERE user_id = ?2)
              ON CONFLICT (user_id) DO NOTHING
-             RETURNING id, user_id, email, name, phone, language, currency, consents, version, created_at, updated_at",
+             RETURNING id, user_id, email, name, phone, language, currency, consents, groups, version, created_at, updated_at",
             params![
                 id,
                 user,
@@ -73,7 +75,8 @@ pub async fn insert(tx: &mut Tx, new: &NewCustomer<'_>) -> Result<Option<Custome
                 new.language.code(),
                 new.currency,
                 json!(new.consents).to_string(),
-                now
+                now,
+                json!(new.groups).to_string()
             ],
             customer,
         )
@@ -100,7 +103,7 @@ async fn forget_words(tx: &mut Tx, id: CustomerId) -> Result<(), DbError> {
 pub async fn update(tx: &mut Tx, customer: &Customer) -> Result<(), DbError> {
     tx.exec(
         "UPDATE customers SET email = ?2, name = ?3, phone = ?4, language = ?5, currency = ?6, consents = ?7,
-                version = ?8, updated_at = ?9 WHERE id = ?1",
+                version = ?8, updated_at = ?9, groups = ?10 WHERE id = ?1",
         params![
             customer.id,
             customer.email.as_str(),
@@ -110,7 +113,8 @@ pub async fn update(tx: &mut Tx, customer: &Customer) -> Result<(), DbError> {
             customer.currency,
             json!(customer.consents).to_string(),
             customer.version,
-            customer.updated_at
+            customer.updated_at,
+            json!(customer.groups).to_string()
         ],
     )
     .await?;
@@ -124,7 +128,7 @@ pub async fn erase(tx: &mut Tx, id: CustomerId) -> Result<(), DbError> {
     tx.exec("DELETE FROM addresses WHERE customer_id = ?1", params![id]).await?;
     tx.exec(
         "UPDATE customers SET user_id = NULL, email = NULL, name = NULL, phone = NULL, language = 'en', currency = 'EUR',
-                consents = '{}', version = version + 1, updated_at = ?2, erased_at = ?2 WHERE id = ?1",
+                consents = '{}', groups = '[]', version = version + 1, updated_at = ?2, erased_at = ?2 WHERE id = ?1",
         params![id, Timestamp::now()],
     )
     .await

@@ -37,6 +37,8 @@ pub struct Stored {
     pub state: State,
     /// When it ends unless it is committed.
     pub expires_at: Option<Timestamp>,
+    /// The last change of its lines.
+    pub revision: i64,
     /// Ordered by variant.
     pub allocations: Vec<Allocation>,
 }
@@ -86,6 +88,7 @@ fn read(row: &Row<'_>) -> Result<Stored, DbError> {
         order: row.parse("order_id")?,
         state: row.parse("state")?,
         expires_at: row.get("expires_at")?,
+        revision: row.get("revision")?,
         allocations: allocations(row.json("allocations")?),
     })
 }
@@ -97,7 +100,7 @@ fn changed(row: &Row<'_>) -> Result<Changed, DbError> {
 /// Looks at everything that matters to a reservation, in one statement and without a lock.
 pub async fn look(conn: &Conn, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Look, DbError> {
     let sql = format!(
-        "SELECT reservation.id, order_id, state, expires_at, {ALLOCATIONS} AS allocations,
+        "SELECT reservation.id, order_id, state, expires_at, revision, {ALLOCATIONS} AS allocations,
                 (SELECT json_group_array(json_array(s.variant_id, s.location_id, s.on_hand - s.reserved))
                    FROM json_each(?2) wanted
                    CROSS JOIN stock s ON s.variant_id = wanted.value
@@ -134,17 +137,53 @@ pub async fn hold(
     let is_news = conn
         .one(&sql, params![id, order, json!(plan).to_string(), expires_at, now], |row| row.get("is_news"))
         .await?;
-    let held = |Units(variant, location, quantity): &Units| Allocation {
+    let allocations = plan.iter().map(held).collect();
+    let expires_at = Some(expires_at);
+    let stored = Stored { id, order, state: State::Open, expires_at, revision: 0, allocations };
+    Ok(Changed { stored, is_news: is_news.unwrap_or_default() })
+}
+
+/// Holds this instead of what the reservation held, as its change number `revision`.
+pub async fn hold_instead(
+    tx: &Tx,
+    stored: &mut Stored,
+    plan: &[Units],
+    (revision, now): (i64, Timestamp),
+) -> Result<(), DbError> {
+    let units = json!(plan).to_string();
+    // What goes gives its units free first: the triggers count them.
+    let gone = "reservation_id = ?1 AND NOT EXISTS (SELECT 1 FROM json_each(?2) u
+                 WHERE u.value ->> 0 = variant_id AND u.value ->> 1 = location_id)";
+    tx.exec(&format!("UPDATE allocation SET held = 0 WHERE {gone}"), params![stored.id, units.as_str()])
+        .await?;
+    tx.exec(&format!("DELETE FROM allocation WHERE {gone}"), params![stored.id, units.as_str()]).await?;
+    tx.exec(
+        "INSERT INTO allocation (reservation_id, variant_id, location_id, quantity, held)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 2 FROM json_each(?2) WHERE true
+         ON CONFLICT DO UPDATE SET quantity = excluded.quantity, held = excluded.held",
+        params![stored.id, units.as_str()],
+    )
+    .await?;
+    tx.exec(
+        "UPDATE reservation SET plan = ?2, revision = ?3, updated_at = ?4 WHERE id = ?1",
+        params![stored.id, units.as_str(), revision, now],
+    )
+    .await?;
+    stored.revision = revision;
+    stored.allocations = plan.iter().map(held).collect();
+    stored.allocations.sort_by_key(|it| (it.variant, it.location));
+    Ok(())
+}
+
+const fn held(Units(variant, location, quantity): &Units) -> Allocation {
+    Allocation {
         variant: *variant,
         location: *location,
         quantity: *quantity,
         held: *quantity,
         shipped: 0,
         returned: 0,
-    };
-    let allocations = plan.iter().map(held).collect();
-    let stored = Stored { id, order, state: State::Open, expires_at: Some(expires_at), allocations };
-    Ok(Changed { stored, is_news: is_news.unwrap_or_default() })
+    }
 }
 
 /// Makes the order's open reservation last; nothing if it has none.
@@ -152,7 +191,7 @@ pub async fn commit(conn: &Conn, order: OrderId, now: Timestamp) -> Result<Optio
     let sql = format!(
         "UPDATE reservation SET state = 'committed', expires_at = NULL, updated_at = ?2
           WHERE order_id = ?1 AND ended = 0 AND state = 'open'
-         RETURNING id, order_id, state, expires_at, {ALLOCATIONS} AS allocations"
+         RETURNING id, order_id, state, expires_at, revision, {ALLOCATIONS} AS allocations"
     );
     conn.one(&sql, params![order, now], |row| read(&row)).await
 }
@@ -162,7 +201,7 @@ pub async fn release(conn: &Conn, order: OrderId, now: Timestamp) -> Result<Opti
     let sql = format!(
         "UPDATE reservation SET state = 'released', ended = 1, expires_at = NULL, updated_at = ?2
           WHERE order_id = ?1 AND ended = 0 AND state <> 'shipped'
-         RETURNING id, order_id, state, expires_at, {ALLOCATIONS} AS allocations, {IS_NEWS} AS is_news"
+         RETURNING id, order_id, state, expires_at, revision, {ALLOCATIONS} AS allocations, {IS_NEWS} AS is_news"
     );
     conn.one(&sql, params![order, now], |row| changed(&row)).await
 }
@@ -184,7 +223,7 @@ pub async fn expire(conn: &Conn, now: Timestamp) -> Result<usize, DbError> {
 
 /// The order's reservation: the one that has not ended, else the one that ended last.
 pub async fn find(conn: &Conn, order: OrderId) -> Result<Option<Stored>, DbError> {
-    let columns = format!("id, order_id, state, expires_at, {ALLOCATIONS} AS allocations");
+    let columns = format!("id, order_id, state, expires_at, revision, {ALLOCATIONS} AS allocations");
     let sql = format!("SELECT {columns} FROM reservation WHERE order_id = ?1 AND ended = 0");
     if let Some(found) = conn.one(&sql, params![order], |row| read(&row)).await? {
         return Ok(Some(found));

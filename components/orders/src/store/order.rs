@@ -7,7 +7,6 @@ use crate::store::cart::optional;
 use serde_json::json;
 use souk_kit::id::{CartId, OrderId, RefundId, UserId};
 use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params};
-use std::collections::BTreeMap;
 
 /// An order with what its readers do not get.
 #[derive(Debug, Clone)]
@@ -70,6 +69,29 @@ pub async fn next_number(tx: &Tx, now: Timestamp) -> Result<String> {
         )
         .await?;
     Ok(format!("O-{year}-{:06}", last.unwrap_or_default()))
+}
+
+/// The order without a cart that a request made before it could be answered, and that request's body.
+/// Index: `orders_unanswered`.
+pub async fn made_by(conn: &Conn, request: &str) -> Result<Option<(Stored, Vec<u8>)>, DbError> {
+    let sql = "SELECT id, cart_id, user_id, token_hash, document, refunding, forget, version, request_body
+                 FROM orders WHERE request = ?1";
+    conn.one(sql, params![request], |row| {
+        let body = row.get("request_body")?;
+        Ok((stored(row)?, body))
+    })
+    .await
+}
+
+/// Notes which request makes an order.
+pub async fn note_request(tx: &Tx, id: OrderId, request: &str, body: &[u8]) -> Result<(), DbError> {
+    let sql = "UPDATE orders SET request = ?2, request_body = ?3 WHERE id = ?1";
+    tx.exec(sql, params![id, request, body.to_vec()]).await
+}
+
+/// Notes that the request that made an order is answered: the answer is found from now on.
+pub async fn note_answered(tx: &Tx, id: OrderId) -> Result<(), DbError> {
+    tx.exec("UPDATE orders SET request = NULL, request_body = NULL WHERE id = ?1", params![id]).await
 }
 
 /// Adds an order.
@@ -197,50 +219,6 @@ pub async fn list(conn: &Conn, filter: &Filter) -> Result<Vec<Order>, DbError> {
 pub async fn all_of(conn: &Conn, user: UserId) -> Result<Vec<Stored>, DbError> {
     let sql = format!("{ORDER} WHERE user_id = ?1 ORDER BY id");
     conn.all(&sql, params![user], stored).await
-}
-
-/// How often each of these codes is in use.
-pub async fn coupon_uses(conn: &Conn, codes: &[String]) -> Result<BTreeMap<String, u32>, DbError> {
-    if codes.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let used = conn
-        .all(
-            "SELECT code, uses FROM coupons WHERE code IN (SELECT value FROM json_each(?1))",
-            params![json!(codes).to_string()],
-            |row| Ok((row.get::<String>("code")?, row.get::<u32>("uses")?)),
-        )
-        .await?;
-    let mut uses: BTreeMap<_, _> = codes.iter().map(|code| (code.clone(), 0)).collect();
-    uses.extend(used);
-    Ok(uses)
-}
-
-/// Counts an order's coupons.
-pub async fn use_coupons(tx: &Tx, id: OrderId, codes: &[String]) -> Result<(), DbError> {
-    for code in codes {
-        tx.exec("INSERT INTO coupon_uses (code, order_id) VALUES (?1, ?2)", params![code.as_str(), id])
-            .await?;
-        tx.exec(
-            "INSERT INTO coupons (code, uses) VALUES (?1, 1) ON CONFLICT (code) DO UPDATE SET uses = uses + 1",
-            params![code.as_str()],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// Lets others have the coupons of an order that comes to nothing.
-pub async fn return_coupons(tx: &Tx, id: OrderId, codes: &[String]) -> Result<(), DbError> {
-    if codes.is_empty() {
-        return Ok(());
-    }
-    tx.exec(
-        "UPDATE coupons SET uses = uses - 1 WHERE code IN (SELECT code FROM coupon_uses WHERE order_id = ?1)",
-        params![id],
-    )
-    .await?;
-    tx.exec("DELETE FROM coupon_uses WHERE order_id = ?1", params![id]).await
 }
 
 /// Writes down that money is to go back.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use souk_kit::id::OrderId;
-use souk_kit::{Conn, DbError, Timestamp, Tx, params};
+use souk_kit::{Conn, DbError, Row, Timestamp, Tx, params};
 use std::time::Duration;
 
 /// What is to be done with other services, or waited for.
@@ -24,10 +24,14 @@ pub enum Kind {
     TakeBack,
     /// Give money back.
     Refund,
+    /// Hold other stock and want another amount, for an order that changes before it is paid.
+    Change,
+    /// Hold the stock and want the amount that the order says, after a change or the end of one.
+    Align,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Reserve,
         Self::AwaitPayment,
         Self::Commit,
@@ -36,6 +40,8 @@ impl Kind {
         Self::Ship,
         Self::TakeBack,
         Self::Refund,
+        Self::Change,
+        Self::Align,
     ];
 
     /// Its name in SQL.
@@ -49,6 +55,8 @@ impl Kind {
             Self::Ship => "ship",
             Self::TakeBack => "take_back",
             Self::Refund => "refund",
+            Self::Change => "change",
+            Self::Align => "align",
         }
     }
 }
@@ -87,9 +95,52 @@ pub async fn add_now(tx: &Tx, order: OrderId, kind: Kind) -> Result<(), DbError>
     add(tx, order, kind, "", &Value::Null, Timestamp::now()).await
 }
 
-/// Drops every step of an order: what it was to be is no more.
-pub async fn drop_all(tx: &Tx, order: OrderId) -> Result<(), DbError> {
-    tx.exec("DELETE FROM steps WHERE order_id = ?1", params![order]).await
+/// Drops every step of an order: what it was to be is no more. Which ones these were.
+pub async fn drop_all(tx: &Tx, order: OrderId) -> Result<Vec<Kind>, DbError> {
+    let sql = "DELETE FROM steps WHERE order_id = ?1 RETURNING kind";
+    tx.all(sql, params![order], |row| kind(&row)).await
+}
+
+/// Drops an order's steps of one kind.
+pub async fn drop(tx: &Tx, order: OrderId, kind: Kind) -> Result<(), DbError> {
+    tx.exec("DELETE FROM steps WHERE order_id = ?1 AND kind = ?2", params![order, kind.name()]).await
+}
+
+/// An order's step of a kind that it has one of at most.
+pub async fn find(conn: &Conn, order: OrderId, kind: Kind) -> Result<Option<Due>, DbError> {
+    let sql = "SELECT order_id, kind, subject, body, attempts FROM steps WHERE order_id = ?1 AND kind = ?2";
+    conn.one(sql, params![order, kind.name()], due).await
+}
+
+/// Takes a step for `lease`, unless somebody else has it. One that has failed is had by nobody, though its time has not come.
+pub async fn seize(conn: &Conn, step: &Due, lease: Duration) -> Result<bool, DbError> {
+    let now = Timestamp::now();
+    let taken = conn
+        .one(
+            "UPDATE steps SET due_at = ?5, attempts = attempts + 1, last_error = NULL
+              WHERE order_id = ?1 AND kind = ?2 AND subject = ?3 AND (due_at <= ?4 OR last_error <> '')
+             RETURNING 1 AS taken",
+            params![step.order, step.kind.name(), step.subject.as_str(), now, now.after(lease)],
+            |row| row.get::<i64>("taken"),
+        )
+        .await?;
+    Ok(taken.is_some())
+}
+
+fn kind(row: &Row<'_>) -> Result<Kind, DbError> {
+    let name: &str = row.get("kind")?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    kind.ok_or_else(|| DbError::Column(format!("kind {name}")))
+}
+
+fn due(row: Row<'_>) -> Result<Due, DbError> {
+    Ok(Due {
+        order: row.parse("order_id")?,
+        kind: kind(&row)?,
+        subject: row.get("subject")?,
+        body: row.json("body")?,
+        attempts: row.get("attempts")?,
+    })
 }
 
 /// Takes up to `limit` steps whose time has come, for `lease`: nobody else gets them meanwhile.
@@ -100,17 +151,7 @@ pub async fn take_due(conn: &Conn, lease: Duration, limit: u32) -> Result<Vec<Du
            SELECT order_id, kind, subject FROM steps WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3)
          RETURNING order_id, kind, subject, body, attempts",
         params![now, now.after(lease), limit],
-        |row| {
-            let name: &str = row.get("kind")?;
-            let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
-            Ok(Due {
-                order: row.parse("order_id")?,
-                kind: kind.ok_or_else(|| DbError::Column(format!("kind {name}")))?,
-                subject: row.get("subject")?,
-                body: row.json("body")?,
-                attempts: row.get("attempts")?,
-            })
-        },
+        due,
     )
     .await
 }
