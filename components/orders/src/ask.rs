@@ -12,7 +12,9 @@ use souk_address::Address;
 use souk_kit::client::{Reply, within};
 use souk_kit::id::{AddressId, OrderId, PaymentId, UserId, VariantId};
 use souk_kit::{Ctx, Currency, Language, Level, Money, Problem, Result, Timestamp, log, settings};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long the shop's rules may think. They are a merchant's program: it may never answer.
 const RULES_PATIENCE: Duration = Duration::from_secs(2);
@@ -21,6 +23,29 @@ const RULES_PATIENCE: Duration = Duration::from_secs(2);
 pub async fn offers(ctx: &Ctx, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Offer>> {
     let listed = listed(ctx, variants).await?;
     Ok(listed.into_iter().filter(|offer| offer.available).collect())
+}
+
+/// For how long an offer is believed that was asked for before. Only to put it into a cart: what a cart shows and what an
+/// order costs is always asked for anew.
+const BELIEVED: Duration = Duration::from_secs(5);
+/// The most offers that are remembered.
+const REMEMBERED: usize = 1_000;
+
+static KNOWN: Mutex<BTreeMap<VariantId, (Instant, Offer)>> = Mutex::new(BTreeMap::new());
+
+/// One of them, as it is or was a moment ago.
+pub async fn offer(ctx: &Ctx, variant: VariantId) -> Result<Option<Offer>> {
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&variant).cloned();
+    if let Some((_, offer)) = known.filter(|(since, _)| since.elapsed() < BELIEVED) {
+        return Ok(Some(offer));
+    }
+    let Some(offer) = offers(ctx, [variant].into_iter()).await?.pop() else { return Ok(None) };
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(variant, (Instant::now(), offer.clone()));
+    Ok(Some(offer))
 }
 
 /// The variants that the catalogue has of these, whether there is more of them or not.

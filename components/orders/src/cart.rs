@@ -4,6 +4,7 @@ use crate::ask;
 use crate::buyer::{self, Buyer, Owner};
 use crate::contents::{MAX_COUPONS, absorb, code, put, tidy_codes, view};
 use crate::model::{Cart, Destination, MAX_UNITS, Texts};
+use crate::pricing::Offer;
 use crate::problem::OrdersError;
 use crate::store::cart::{self, StoredCart};
 use axum::Json;
@@ -15,13 +16,17 @@ use souk_kit::id::{CartId, LineId, UserId, VariantId};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::valid::present;
 use souk_kit::{
-    Attempt, Ctx, Currency, FieldError, Money, PathId, PathIds, Problem, Result, Submit, Timestamp, Tx, Valid,
+    Attempt, Conn, Ctx, Currency, FieldError, Money, PathId, PathIds, Problem, Result, Submit, Timestamp, Tx,
+    Valid,
 };
 use std::time::Duration;
 use utoipa::ToSchema;
 
 /// How long a cart that nobody touches is kept.
 const KEPT: Duration = Duration::from_secs(60 * 24 * 3600);
+
+/// How often somebody else may change a cart first.
+const TRIES: usize = 10;
 
 /// A cart as it is begun.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
@@ -172,12 +177,20 @@ pub async fn change(
     PathId(id): PathId<CartId>,
     Valid(change): Valid<CartChange>,
 ) -> Result<Json<Cart>> {
-    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
-    stored.coupons = change.coupons.map_or(stored.coupons, tidy_codes);
-    stored.destination = change.destination.unwrap_or(stored.destination);
-    stored.method = change.shipping_method.unwrap_or(stored.method);
-    cart::update(&tx, &mut stored).await?;
-    tx.commit().await?;
+    let coupons = change.coupons.map(tidy_codes);
+    let say = |stored: &mut StoredCart| {
+        if let Some(coupons) = &coupons {
+            stored.coupons.clone_from(coupons);
+        }
+        if let Some(destination) = &change.destination {
+            stored.destination.clone_from(destination);
+        }
+        if let Some(method) = &change.shipping_method {
+            stored.method.clone_from(method);
+        }
+        Ok(())
+    };
+    let (stored, ()) = alter(&ctx, &buyer, id, say).await?;
     Ok(Json(view(&ctx, &buyer, &stored).await?))
 }
 
@@ -207,23 +220,25 @@ pub async fn add_line(
     request: Submit<NewLine>,
 ) -> Result<Response> {
     let NewLine { variant_id, quantity } = request.body;
-    let offer = ask::offers(&ctx, [variant_id].into_iter()).await?.pop();
+    let offer = ask::offer(&ctx, variant_id).await?;
     let offer = offer.ok_or_else(|| OrdersError::NotForSale(vec![variant_id.to_string()]))?;
+    let add = |stored: &mut StoredCart| {
+        let line = put(stored, &offer, quantity)?;
+        let (id, quantity) = (line.id, line.quantity);
+        let units = stored.items.iter().map(|item| item.quantity).sum();
+        let Offer { sku, title, price: unit_price, .. } = offer.clone();
+        Ok(AddedLine { id, variant_id, sku, title, quantity, unit_price, units })
+    };
+    if !request.once.is_keyed() {
+        let (_, added) = alter(&ctx, &buyer, id, add).await?;
+        return Ok((StatusCode::CREATED, Json(added)).into_response());
+    }
     let tx = match request.once.begin(&ctx).await? {
         Attempt::Repeated(answer) => return Ok(answer),
         Attempt::First(tx) => tx,
     };
     let mut stored = changeable(&tx, &buyer, id).await?;
-    let line = put(&mut stored, &offer, quantity)?;
-    let added = AddedLine {
-        id: line.id,
-        variant_id,
-        sku: offer.sku,
-        title: offer.title,
-        quantity: line.quantity,
-        unit_price: offer.price,
-        units: stored.items.iter().map(|item| item.quantity).sum(),
-    };
+    let added = add(&mut stored)?;
     cart::update(&tx, &mut stored).await?;
     request.once.commit(tx, (StatusCode::CREATED, Json(added))).await
 }
@@ -240,11 +255,12 @@ pub async fn change_line(
     PathIds(id, line): PathIds<CartId, LineId>,
     Valid(change): Valid<LineChange>,
 ) -> Result<Json<Cart>> {
-    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
-    let item = stored.items.iter_mut().find(|item| item.id == line).ok_or_else(Problem::not_found)?;
-    item.quantity = change.quantity;
-    cart::update(&tx, &mut stored).await?;
-    tx.commit().await?;
+    let recount = |stored: &mut StoredCart| {
+        let item = stored.items.iter_mut().find(|item| item.id == line).ok_or_else(Problem::not_found)?;
+        item.quantity = change.quantity;
+        Ok(())
+    };
+    let (stored, ()) = alter(&ctx, &buyer, id, recount).await?;
     Ok(Json(view(&ctx, &buyer, &stored).await?))
 }
 
@@ -258,14 +274,12 @@ pub async fn remove_line(
     buyer: Buyer,
     PathIds(id, line): PathIds<CartId, LineId>,
 ) -> Result<Json<Cart>> {
-    let (tx, mut stored) = open(&ctx, &buyer, id).await?;
-    let before = stored.items.len();
-    stored.items.retain(|item| item.id != line);
-    if stored.items.len() == before {
-        return Err(Problem::not_found());
-    }
-    cart::update(&tx, &mut stored).await?;
-    tx.commit().await?;
+    let remove = |stored: &mut StoredCart| {
+        let place = stored.items.iter().position(|item| item.id == line).ok_or_else(Problem::not_found)?;
+        stored.items.remove(place);
+        Ok(())
+    };
+    let (stored, ()) = alter(&ctx, &buyer, id, remove).await?;
     Ok(Json(view(&ctx, &buyer, &stored).await?))
 }
 
@@ -301,8 +315,26 @@ async fn open(ctx: &Ctx, buyer: &Buyer, id: CartId) -> Result<(Tx, StoredCart)> 
     Ok((tx, stored))
 }
 
-async fn changeable(tx: &Tx, buyer: &Buyer, id: CartId) -> Result<StoredCart> {
-    let stored = cart::find(tx, id).await?;
+/// Changes a cart without holding the write lock meanwhile: it is read, and written if nobody has changed it since.
+async fn alter<T>(
+    ctx: &Ctx,
+    buyer: &Buyer,
+    id: CartId,
+    change: impl Fn(&mut StoredCart) -> Result<T>,
+) -> Result<(StoredCart, T)> {
+    let conn = ctx.conn().await?;
+    for _ in 0..TRIES {
+        let mut stored = changeable(&conn, buyer, id).await?;
+        let outcome = change(&mut stored)?;
+        if cart::replace(&conn, &mut stored).await? {
+            return Ok((stored, outcome));
+        }
+    }
+    Err(Problem::unavailable("others changed the cart every time"))
+}
+
+async fn changeable(conn: &Conn, buyer: &Buyer, id: CartId) -> Result<StoredCart> {
+    let stored = cart::find(conn, id).await?;
     if !buyer.owns(&stored.owner) {
         return Err(Problem::not_found());
     }

@@ -3,6 +3,7 @@
 use crate::settings;
 use crate::time::Timestamp;
 use serde_json::{Map, Value, json};
+use std::io::Write as _;
 
 /// How much a line matters. The variable `log_level` says which are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,5 +60,7 @@ pub fn log(level: Level, message: &str, fields: Value) {
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
-    eprintln!("{}", Value::Object(line));
+    // In one piece: other instances write to the same place.
+    let text = format!("{}\n", Value::Object(line));
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -78,6 +78,11 @@ impl Once {
         Some(BASE64URL_NOPAD.encode(&hash.finalize()))
     }
 
+    /// Whether a repetition is to be answered as the first was.
+    pub fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Refuses a request without a key: for what touches money, stock or a chain.
     pub fn required(self) -> Result<Self> {
         match self.key {

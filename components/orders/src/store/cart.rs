@@ -109,11 +109,16 @@ pub async fn insert(conn: &Conn, cart: &StoredCart) -> Result<(), DbError> {
 
 /// Stores a changed cart under its next version.
 pub async fn update(tx: &Tx, cart: &mut StoredCart) -> Result<(), DbError> {
+    replace(tx, cart).await.map(|_| ())
+}
+
+/// The same, unless somebody has changed it since it was read: then false.
+pub async fn replace(conn: &Conn, cart: &mut StoredCart) -> Result<bool, DbError> {
     cart.version += 1;
     cart.updated_at = Timestamp::now();
-    tx.exec(
+    let replaced = conn.one(
         "UPDATE carts SET currency = ?2, lines = ?3, coupons = ?4, destination = ?5, shipping_method = ?6,
-                order_id = ?7, version = ?8, updated_at = ?9 WHERE id = ?1",
+                order_id = ?7, version = ?8, updated_at = ?9 WHERE id = ?1 AND version = ?8 - 1 RETURNING 1 AS done",
         params![
             cart.id,
             cart.currency,
@@ -125,8 +130,9 @@ pub async fn update(tx: &Tx, cart: &mut StoredCart) -> Result<(), DbError> {
             cart.version,
             cart.updated_at
         ],
-    )
-    .await
+        |row| row.get::<i64>("done"),
+    );
+    Ok(replaced.await?.is_some())
 }
 
 /// Marks a cart as the order that it has become, or opens it again. A person who has begun another one meanwhile keeps
