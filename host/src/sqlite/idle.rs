@@ -12,10 +12,8 @@ const KEPT_CONNECTIONS: usize = 8;
 /// Prepared statements that a connection keeps: about what one service has.
 const KEPT_STATEMENTS: usize = 128;
 
-/// How often a connection looks whether the write lock is free, and for how long: Spin's five seconds. SQLite's own
-/// handler pauses longer and longer, so that whoever has waited longest gets the lock last.
-const LOCK_PAUSE: Duration = Duration::from_micros(200);
-const LOCK_PATIENCE: i32 = 25_000;
+/// How long a statement waits for another writer: Spin's own patience.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open connection.
 pub(super) struct Open {
@@ -26,8 +24,6 @@ pub(super) struct Open {
     marked: Arc<AtomicBool>,
     /// How much longer the statement that runs now may; below zero without end.
     patience: Arc<AtomicI32>,
-    /// Whether a statement that meets another writer waits for it.
-    waits: Arc<AtomicBool>,
 }
 
 /// SQLite's virtual machine is looked at after so many of its instructions, some 100 microseconds.
@@ -81,15 +77,7 @@ impl Open {
     pub fn new(file: &std::path::Path) -> rusqlite::Result<Self> {
         let mut connection = rusqlite::Connection::open(file)?;
         connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        let waits = Arc::new(AtomicBool::new(true));
-        let may_wait = waits.clone();
-        connection.busy_handler(Some(move |waited| {
-            let waits = waited < LOCK_PATIENCE && may_wait.load(Ordering::Relaxed);
-            if waits {
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            waits
-        }))?;
+        connection.busy_timeout(LOCK_PATIENCE)?;
         let patience = Arc::new(AtomicI32::new(-1));
         let left = patience.clone();
         let is_over = move || match left.load(Ordering::Relaxed) {
@@ -104,7 +92,7 @@ impl Open {
             // A component must not reach other files. VACUUM attaches a temporary database ("") by itself.
             AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
             AuthAction::Attach { .. }
-            | AuthAction::Pragma { .. }
+            | AuthAction::Pragma { pragma_value: Some(_), .. }
             | AuthAction::CreateTempTable { .. }
             | AuthAction::CreateTempIndex { .. }
             | AuthAction::CreateTempTrigger { .. }
@@ -114,17 +102,18 @@ impl Open {
             }
             _ => Authorization::Allow,
         }))?;
-        Ok(Self { connection, changed_before: 0, marked, patience, waits })
+        Ok(Self { connection, changed_before: 0, marked, patience })
     }
 
     /// Begins a transaction, unless that would have to wait for another one.
     pub fn begin(&self, sql: &str) -> bool {
-        if !self.connection.is_autocommit() {
+        // A guest may have said how long it waits.
+        let is_plain = !self.marked.load(Ordering::Relaxed) && self.connection.is_autocommit();
+        if !is_plain || self.connection.busy_timeout(Duration::ZERO).is_err() {
             return false;
         }
-        self.waits.store(false, Ordering::Relaxed);
         let begun = self.connection.prepare_cached(sql).and_then(|mut begin| begin.raw_execute()).is_ok();
-        self.waits.store(true, Ordering::Relaxed);
+        _ = self.connection.busy_timeout(LOCK_PATIENCE);
         begun
     }
 
