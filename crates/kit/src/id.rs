@@ -172,6 +172,18 @@ ids! {
     EventId = "evt";
     /// One request, from the edge to the last service.
     RequestId = "req";
+    /// An account of the ledger.
+    AccountId = "acc";
+    /// A transaction of the ledger: postings that sum to zero.
+    TransactionId = "trx";
+    /// Money of an account that is set aside for a later transaction.
+    HoldId = "hld";
+    /// Somebody outside whom an account's owner sends money to.
+    BeneficiaryId = "ben";
+    /// Transactions that are all posted, or none.
+    BatchId = "bat";
+    /// A price that holds for a time.
+    QuoteId = "quo";
 }
 
 #[cfg(test)]

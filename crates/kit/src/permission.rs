@@ -70,6 +70,12 @@ pub mod scope {
     pub const PAYMENTS_WRITE: &str = "payments:write";
     /// Read every invoice, credit note and statement.
     pub const BILLING_READ: &str = "billing:read";
+    /// Read every account of the ledger, its transactions and proofs.
+    pub const TRANSACTIONS_READ: &str = "transactions:read";
+    /// Open accounts, post, reverse and settle in the ledger.
+    pub const TRANSACTIONS_WRITE: &str = "transactions:write";
+    /// Set rates and have them refreshed.
+    pub const PRICES_WRITE: &str = "prices:write";
     /// Read everybody's account.
     pub const USERS_READ: &str = "users:read";
     /// Change everybody's account and roles.
@@ -89,6 +95,8 @@ pub mod scope {
         PAYMENTS_READ,
         PAYMENTS_WRITE,
         BILLING_READ,
+        TRANSACTIONS_READ,
+        PRICES_WRITE,
     ];
     pub(super) const OF_ADMINS: &[&str] = &[
         ACCOUNT,
@@ -102,6 +110,9 @@ pub mod scope {
         PAYMENTS_READ,
         PAYMENTS_WRITE,
         BILLING_READ,
+        TRANSACTIONS_READ,
+        TRANSACTIONS_WRITE,
+        PRICES_WRITE,
         USERS_READ,
         USERS_WRITE,
         SUITE,
@@ -120,6 +131,9 @@ pub mod scope {
         (PAYMENTS_READ, "Read every payment"),
         (PAYMENTS_WRITE, "Capture, cancel and refund payments"),
         (BILLING_READ, "Read every invoice, credit note and statement"),
+        (TRANSACTIONS_READ, "Read every account of the ledger, its transactions and proofs"),
+        (TRANSACTIONS_WRITE, "Open accounts, post, reverse and settle in the ledger"),
+        (PRICES_WRITE, "Set rates and have them refreshed"),
         (USERS_READ, "Read everybody's account"),
         (USERS_WRITE, "Change everybody's account and roles"),
         (SUITE, "Operate the suite: metrics, key rotation"),
