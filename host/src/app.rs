@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode, Uri, header};
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
@@ -15,7 +16,7 @@ use crate::allowed_hosts::INTERNAL_DOMAIN;
 use crate::fate::{Fate, Taken, watched};
 use crate::faults::{Faults, RequestFault};
 use crate::headers;
-use crate::pool::Pool;
+use crate::pool::{Pool, Waiting};
 use crate::problem::{problem, whole};
 use crate::routes::{Match, Router, WELL_KNOWN};
 
@@ -43,10 +44,26 @@ pub(crate) struct App {
     pub alive: Arc<()>,
 }
 
+/// Requests of one component that may wait at once for an instance to take them. Each of a crowd that comes in the same
+/// instant would start an instance of its own otherwise, where a few that are reused can serve them all.
+const AT_THE_DOOR: usize = 16;
+
 /// One component that takes requests.
 pub(crate) struct Running {
-    pub handler: ProxyHandler<Pool>,
+    handler: ProxyHandler<Pool>,
+    door: Arc<Semaphore>,
     pub maintenance: Option<Maintenance>,
+}
+
+impl Running {
+    pub fn new(pool: Pool, maintenance: Option<Maintenance>) -> Self {
+        Self { handler: ProxyHandler::new(pool), door: Arc::new(Semaphore::new(AT_THE_DOOR)), maintenance }
+    }
+
+    async fn handle(&self, taken: Taken, request: Request<WasiBody>) -> wasmtime::Result<Response<WasiBody>> {
+        let place = self.door.clone().acquire_owned().await?;
+        self.handler.handle(Waiting { taken, _place: place }, request).await
+    }
 }
 
 /// A component's maintenance route, with everything filled in.
@@ -137,7 +154,7 @@ impl App {
         }
         let start = Instant::now();
         let taken = Taken::default();
-        let answer = running.handler.handle(taken.clone(), request);
+        let answer = running.handle(taken.clone(), request);
         let answer = match self.request_timeout {
             Some(limit) => match tokio::time::timeout(limit + TIMEOUT_SLACK, answer).await {
                 Ok(answer) => answer,

@@ -22,6 +22,9 @@ use crate::guest::{Guest, HasGuest};
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 /// Instances that may live at once in the process, as many as Spin allows.
 const MAX_INSTANCES: u32 = 1000;
+/// Stacks for them. An instance needs one, and one more for each of its requests that waits in a blocking call; where none
+/// is left it fails with all its requests, so unlike Spin there are more of them than instances.
+const MAX_STACKS: u32 = 4 * MAX_INSTANCES;
 /// What a place for an instance keeps in memory for the next one, and how many places do: the rest costs page faults.
 const KEPT_MEMORY_BYTES: usize = 512 << 10;
 const KEPT_TABLE_BYTES: usize = 64 << 10;
@@ -144,13 +147,13 @@ fn config(cache: Option<&Path>) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Spin's limits.
+/// Spin's limits, but for the stacks.
 fn pooling() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(MAX_INSTANCES)
         .total_memories(MAX_INSTANCES)
         .total_tables(2 * MAX_INSTANCES)
-        .total_stacks(MAX_INSTANCES)
+        .total_stacks(MAX_STACKS)
         .total_core_instances(4 * MAX_INSTANCES)
         .table_elements(100_000)
         .max_component_instance_size(10 << 20)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
@@ -68,6 +69,13 @@ impl HandlerState for Pool {
     }
 }
 
+/// A request that no instance has taken yet.
+pub(crate) struct Waiting {
+    pub taken: Taken,
+    /// The next one may come when it is given back.
+    pub _place: OwnedSemaphorePermit,
+}
+
 /// How much an instance is used.
 pub(crate) struct Usage {
     most: usize,
@@ -80,7 +88,7 @@ pub(crate) struct Usage {
 
 impl WorkerState for Usage {
     type StoreData = Guest;
-    type RequestData = Taken;
+    type RequestData = Waiting;
 
     fn should_accept_request(&self, now: usize, so_far: usize) -> ShouldAccept {
         if so_far >= self.most {
@@ -95,10 +103,10 @@ impl WorkerState for Usage {
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, Guest>,
-        taken: Taken,
+        waiting: Waiting,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        _ = taken.set(self.fate.clone());
+        _ = waiting.taken.set(self.fate.clone());
         match self.timeout {
             Some(timeout) => Box::pin(tokio::time::sleep(timeout)),
             None => Box::pin(std::future::pending()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use wasmtime_wasi_http::handler::{ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::app::{App, Maintenance, Running};
 use crate::engine::Engine;
@@ -114,8 +114,7 @@ fn running(
     pool: impl Fn(&str, Arc<Grants>) -> Pool,
 ) -> HashMap<String, Running> {
     let run = |(id, grants): (String, Arc<Grants>)| {
-        let handler = ProxyHandler::new(pool(&id, grants));
-        let running = Running { handler, maintenance: maintenance.remove(&id) };
+        let running = Running::new(pool(&id, grants), maintenance.remove(&id));
         (id, running)
     };
     grants.into_iter().map(run).collect()

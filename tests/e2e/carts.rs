@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 use souk_tests::{Suite, Until, unique};
+use std::time::Instant;
 
 #[tokio::test]
 async fn a_cart_shows_each_price_discount_tax_and_the_shipping() {
@@ -204,4 +205,21 @@ async fn a_coupon_of_one_use_is_used_once() {
     for answer in answers.into_iter().filter(|answer| !answer.is_success()) {
         answer.is_refused(409, "total-changed");
     }
+}
+
+#[tokio::test]
+async fn what_is_sold_out_is_told_from_what_is_not_for_sale() {
+    let shop = Suite::start().await;
+    let guest = shop.stranger();
+    let lamp = shop.has_lamps(1).await;
+    let (cart, total) = guest.fills_cart(&lamp, 1).await;
+    shop.stranger().orders(&lamp, 1).await;
+    let started = Instant::now();
+    while guest.looks_at(&cart).await.is(200).json()["unavailable"][0]["reason"] != "sold_out" {
+        assert!(started.elapsed().as_secs() < 15, "the catalogue did not hear of it");
+        shop.ticks().await;
+    }
+    let refused = guest.tries_to_order(&cart, &total, &unique("k")).await.is_refused(409, "out-of-stock");
+    let missing = json!([{"variant_id": lamp.variant(), "wanted": 1, "available": 0}]);
+    assert_eq!(refused.answer().json()["lines"], missing);
 }

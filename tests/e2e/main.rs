@@ -11,6 +11,7 @@ mod catalogue;
 mod chaos;
 mod coupons;
 mod crash;
+mod crowd;
 mod customers;
 mod documents;
 mod edge;

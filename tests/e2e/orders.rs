@@ -90,9 +90,7 @@ async fn a_paid_order_that_is_cancelled_gives_the_money_back() {
     let shop = Suite::start().await;
     let (admin, guest) = (shop.admin().await, shop.stranger());
     let lamp = shop.has_lamps(5).await;
-    let order = guest.orders(&lamp, 1).await;
-    guest.pays_with(&order, GOOD_CARD).await.is(200).accept();
-    guest.sees(&order, "paid").await;
+    let order = guest.buys(&lamp, 1).await;
     guest.does(&order, "cancel", &json!({"reason": "too late"})).await.is(200).accept();
     let total = order.total();
     let now = guest.sees_that(&order, |order| order["refunded"]["amount"] == total).await;
@@ -148,9 +146,7 @@ async fn parcels_leave_in_parts_and_goods_come_back() {
     let shop = Suite::start().await;
     let (admin, guest) = (shop.admin().await, shop.stranger());
     let lamp = shop.has_lamps(5).await;
-    let order = guest.orders(&lamp, 3).await;
-    guest.pays_with(&order, GOOD_CARD).await.is(200).accept();
-    guest.sees(&order, "paid").await;
+    let order = guest.buys(&lamp, 3).await;
     let line = order.json["lines"][0]["id"].clone();
     let part = |units: u32| json!({"carrier": "DHL", "lines": [{"line_id": line, "quantity": units}]});
     assert_eq!(admin.does(&order, "shipments", &part(1)).await.is(201).text("/state"), "partially_shipped");

@@ -189,6 +189,18 @@ async fn a_signed_webhook_that_makes_no_sense_changes_nothing() {
     is_captured_once(&payments, &payment, 500).await;
 }
 
+/// Kills the suite, undoes what a crash at another instant would have kept from being stored, and goes on.
+async fn crashes_without(payments: &mut Payments, lost: &[&str]) {
+    payments.shop.is_killed().await;
+    let database = payments.database();
+    for sql in lost {
+        database.execute(sql, []).expect("its tables");
+    }
+    drop(database);
+    payments.shop.starts_again().await;
+    payments.shop.ticks().await;
+}
+
 #[tokio::test]
 async fn a_charge_whose_answer_a_crash_swallowed_is_found_and_not_made_again() {
     let Some(mut payments) = Payments::stands().await else { return };
@@ -196,20 +208,14 @@ async fn a_charge_whose_answer_a_crash_swallowed_is_found_and_not_made_again() {
     let payment = payments.payment(500, "automatic").await;
     payments.confirms(&payment, card::TWICE).await.is(200).accept();
     let key = last_try(&payments, &payment).await;
-    payments.shop.is_killed().await;
     // As if the crash had come after the provider's answer and before it was stored; its webhooks get lost, too.
-    let database = payments.database();
-    for sql in [
+    let lost = [
         "UPDATE attempts SET state = 'pending', ask_at = 0",
         "UPDATE intents SET state = 'processing', authorized = 0, captured = 0",
         "DELETE FROM outbox",
         "DELETE FROM simulator_webhooks",
-    ] {
-        database.execute(sql, []).expect("its tables");
-    }
-    drop(database);
-    payments.shop.starts_again().await;
-    payments.shop.ticks().await;
+    ];
+    crashes_without(&mut payments, &lost).await;
     let now = payments.reads(&payment).await;
     assert_eq!((&now["state"], &now["captured"]), (&json!("captured"), &euro(500)), "{now}");
     assert_eq!(last_try(&payments, &payment).await, key, "it is the same charge");
@@ -226,19 +232,13 @@ async fn a_charge_that_a_crash_kept_from_being_made_is_barred_and_another_card_p
     let payment = payments.payment(500, "automatic").await;
     payments.confirms(&payment, card::LATE).await.is(200).accept();
     let key = last_try(&payments, &payment).await;
-    payments.shop.is_killed().await;
     // As if the crash had come before the provider was asked.
-    let database = payments.database();
-    for sql in [
+    let lost = [
         "UPDATE attempts SET state = 'pending', ask_at = 0",
         "DELETE FROM simulator_charges",
         "DELETE FROM simulator_webhooks",
-    ] {
-        database.execute(sql, []).expect("its tables");
-    }
-    drop(database);
-    payments.shop.starts_again().await;
-    payments.shop.ticks().await;
+    ];
+    crashes_without(&mut payments, &lost).await;
     let now = payments.reads(&payment).await;
     assert_eq!(
         (&now["state"], &now["attempts"][0]["code"]),

@@ -127,6 +127,14 @@ impl Person {
         self.post(path, &body).header("client-secret", secret).key(&unique("confirm")).await
     }
 
+    /// Orders units of a product and pays for them, which must work.
+    pub async fn buys(&self, product: &Product, units: i64) -> Order {
+        let order = self.orders(product, units).await;
+        self.pays_with(&order, GOOD_CARD).await.is(200).accept();
+        self.sees(&order, "paid").await;
+        order
+    }
+
     /// Looks at an order.
     pub async fn reads_order(&self, order: &Order) -> Answer {
         self.get(order.path()).header("guest-token", order.token.as_deref().unwrap_or_default()).await

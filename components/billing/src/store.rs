@@ -148,7 +148,7 @@ fn invoice_row(row: Row<'_>) -> Result<Invoice, DbError> {
     let money = |amount| Money::new(amount, issued.currency);
     let payment = Payment {
         status: Status::of(paid, refunded),
-        payment_id: row.get::<Option<&str>>("payment_id")?.map(|_| row.parse("payment_id")).transpose()?,
+        payment_id: row.optional("payment_id")?,
         paid_at: row.get("paid_at")?,
         paid: money(paid),
         refunded: money(refunded),
@@ -160,11 +160,7 @@ fn invoice_row(row: Row<'_>) -> Result<Invoice, DbError> {
 }
 
 fn owner(row: &Row<'_>) -> Result<Owner, DbError> {
-    Ok(Owner { user_id: user(row)?, token_hash: row.get("token_hash")? })
-}
-
-fn user(row: &Row<'_>) -> Result<Option<UserId>, DbError> {
-    row.get::<Option<&str>>("user_id")?.map(|_| row.parse("user_id")).transpose()
+    Ok(Owner { user_id: row.optional("user_id")?, token_hash: row.get("token_hash")? })
 }
 
 /// An invoice, and whose it is.
@@ -258,7 +254,7 @@ fn summary(row: Row<'_>) -> Result<InvoiceSummary, DbError> {
         id: row.parse("id")?,
         number: row.get("number")?,
         order_id: row.parse("order_id")?,
-        user_id: user(&row)?,
+        user_id: row.optional("user_id")?,
         email: row.get("email")?,
         issued_at: row.get("issued_at")?,
         due_at: row.get("due_at")?,
@@ -352,10 +348,7 @@ fn entry(row: Row<'_>) -> Result<Entry, DbError> {
         },
         number: row.get("number")?,
         invoice_id: row.parse("invoice_id")?,
-        credit_note_id: row
-            .get::<Option<&str>>("credit_note_id")?
-            .map(|_| row.parse("credit_note_id"))
-            .transpose()?,
+        credit_note_id: row.optional("credit_note_id")?,
         amount,
         balance: amount,
     })

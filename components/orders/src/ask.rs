@@ -19,12 +19,6 @@ use std::time::{Duration, Instant};
 /// How long the shop's rules may think. They are a merchant's program: it may never answer.
 const RULES_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The variants that the catalogue offers of these, in any order. What is not for sale is not among them.
-pub async fn offers(ctx: &Ctx, variants: impl Iterator<Item = VariantId>) -> Result<Vec<Offer>> {
-    let listed = listed(ctx, variants).await?;
-    Ok(listed.into_iter().filter(|offer| offer.available).collect())
-}
-
 /// For how long an offer is believed that was asked for before. Only to put it into a cart: what a cart shows and what an
 /// order costs is always asked for anew.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -33,19 +27,25 @@ const REMEMBERED: usize = 1_000;
 
 static KNOWN: Mutex<BTreeMap<VariantId, (Instant, Offer)>> = Mutex::new(BTreeMap::new());
 
-/// One of them, as it is or was a moment ago.
-pub async fn offer(ctx: &Ctx, variant: VariantId) -> Result<Option<Offer>> {
+/// What the catalogue offers, as it is or was a moment ago, so that units of it can be put into a cart.
+pub async fn offer(ctx: &Ctx, variant: VariantId, units: u32) -> Result<Offer> {
     let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&variant).cloned();
     if let Some((_, offer)) = known.filter(|(since, _)| since.elapsed() < BELIEVED) {
-        return Ok(Some(offer));
+        return Ok(offer);
     }
-    let Some(offer) = offers(ctx, [variant].into_iter()).await?.pop() else { return Ok(None) };
+    let offer = match listed(ctx, [variant].into_iter()).await?.pop() {
+        Some(offer) if offer.available => offer,
+        Some(offer) if offer.sold_out => {
+            return Err(OrdersError::sold_out([(variant, units)].into_iter()).into());
+        }
+        _ => return Err(OrdersError::NotForSale(vec![variant.to_string()]).into()),
+    };
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if known.len() >= REMEMBERED {
         known.clear();
     }
     known.insert(variant, (Instant::now(), offer.clone()));
-    Ok(Some(offer))
+    Ok(offer)
 }
 
 /// The variants that the catalogue has of these, whether there is more of them or not.

@@ -212,7 +212,7 @@ pub async fn delete(ctx: Ctx, buyer: Buyer, PathId(id): PathId<CartId>) -> Resul
     ("Idempotency-Key" = Option<String>, Header, description = "Makes the request repeatable")),
     security((), ("bearer" = ["account"])), request_body = NewLine, responses((status = 201, body = AddedLine),
     (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument,
-    description = "`not-for-sale`, `cart-full`, `currency-mixed`, `cart-checked-out`"), (status = 422, body = ProblemDocument)))]
+    description = "`not-for-sale`, `out-of-stock`, `cart-full`, `currency-mixed`, `cart-checked-out`"), (status = 422, body = ProblemDocument)))]
 pub async fn add_line(
     ctx: Ctx,
     buyer: Buyer,
@@ -220,8 +220,7 @@ pub async fn add_line(
     request: Submit<NewLine>,
 ) -> Result<Response> {
     let NewLine { variant_id, quantity } = request.body;
-    let offer = ask::offer(&ctx, variant_id).await?;
-    let offer = offer.ok_or_else(|| OrdersError::NotForSale(vec![variant_id.to_string()]))?;
+    let offer = ask::offer(&ctx, variant_id, quantity).await?;
     let add = |stored: &mut StoredCart| {
         let line = put(stored, &offer, quantity)?;
         let (id, quantity) = (line.id, line.quantity);

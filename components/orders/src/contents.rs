@@ -2,12 +2,12 @@
 
 use crate::ask::{self, Basket};
 use crate::buyer::Buyer;
-use crate::model::{Cart, Line, MAX_LINES, MAX_UNITS, PriceChange, Unavailable};
+use crate::model::{Cart, Line, MAX_LINES, MAX_UNITS, Missing, PriceChange, Unavailable};
 use crate::pricing::{Offer, Priced, Wanted};
 use crate::problem::OrdersError;
 use crate::store::cart::{Item, StoredCart};
 use crate::store::{coupon, group};
-use souk_kit::id::LineId;
+use souk_kit::id::{LineId, VariantId};
 use souk_kit::{Ctx, Currency, Money, Result};
 use std::collections::BTreeMap;
 
@@ -86,20 +86,26 @@ pub fn absorb(mine: &mut StoredCart, guests: StoredCart) -> Result<()> {
     Ok(())
 }
 
-/// What a cart's lines are by the catalogue: those that can be bought, and those that cannot.
-pub fn sort(items: &[Item], currency: Currency, offers: Vec<Offer>) -> (Vec<Wanted>, Vec<Unavailable>) {
-    let mut offers: BTreeMap<String, Offer> =
-        offers.into_iter().map(|offer| (offer.variant_id.to_string(), offer)).collect();
+/// What a cart's lines are by the catalogue: those that can be bought, and those that cannot. What is in `held` is set aside
+/// for this buyer already.
+pub fn sort(
+    items: &[Item],
+    held: &[VariantId],
+    currency: Currency,
+    offers: Vec<Offer>,
+) -> (Vec<Wanted>, Vec<Unavailable>) {
+    let mut offers: BTreeMap<VariantId, Offer> =
+        offers.into_iter().map(|offer| (offer.variant_id, offer)).collect();
     let (mut wanted, mut unavailable) = (Vec::new(), Vec::new());
-    for item in items {
-        let offer = offers.remove(&item.variant_id.to_string());
-        match offer.filter(|offer| offer.price.currency == currency) {
-            Some(offer) => wanted.push(Wanted { line_id: item.id, quantity: item.quantity, offer }),
-            None => unavailable.push(Unavailable {
-                line_id: item.id,
-                variant_id: item.variant_id,
-                quantity: item.quantity,
-            }),
+    for &Item { id: line_id, variant_id, quantity, .. } in items {
+        let offer = offers.remove(&variant_id).filter(|offer| offer.price.currency == currency);
+        let sold_out = offer.as_ref().is_some_and(|offer| offer.sold_out);
+        match offer.filter(|offer| offer.available || held.contains(&variant_id)) {
+            Some(offer) => wanted.push(Wanted { line_id, quantity, offer }),
+            None => {
+                let reason = if sold_out { Missing::SoldOut } else { Missing::NotForSale };
+                unavailable.push(Unavailable { line_id, variant_id, quantity, reason });
+            }
         }
     }
     (wanted, unavailable)
@@ -107,8 +113,8 @@ pub fn sort(items: &[Item], currency: Currency, offers: Vec<Offer>) -> (Vec<Want
 
 /// The cart as its buyer gets it.
 pub async fn view(ctx: &Ctx, buyer: &Buyer, stored: &StoredCart) -> Result<Cart> {
-    let offers = ask::offers(ctx, stored.items.iter().map(|item| item.variant_id)).await?;
-    let (wanted, unavailable) = sort(&stored.items, stored.currency, offers);
+    let offers = ask::listed(ctx, stored.items.iter().map(|item| item.variant_id)).await?;
+    let (wanted, unavailable) = sort(&stored.items, &[], stored.currency, offers);
     let (priced, provisional) = match wanted.is_empty() {
         true => (Priced::empty(stored.currency), false),
         false => {

@@ -197,6 +197,18 @@ pub struct Unavailable {
     pub variant_id: VariantId,
     /// How many.
     pub quantity: u32,
+    /// Why.
+    pub reason: Missing,
+}
+
+/// Why a variant cannot be bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The shop offers it, and there is none at the moment.
+    SoldOut,
+    /// The shop does not offer it, or not in this currency.
+    NotForSale,
 }
 
 /// A price that is another one now.

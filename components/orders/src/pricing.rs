@@ -19,6 +19,9 @@ pub struct Offer {
     #[serde(default)]
     pub categories: Vec<String>,
     pub available: bool,
+    /// It is offered, and there is none at the moment.
+    #[serde(default)]
+    pub sold_out: bool,
 }
 
 /// Units of an offer.
@@ -262,6 +265,7 @@ mod tests {
             weight_g: None,
             categories: Vec::new(),
             available: true,
+            sold_out: false,
         };
         Wanted { line_id: LineId::new(), quantity, offer }
     }

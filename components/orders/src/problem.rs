@@ -2,7 +2,7 @@
 
 use crate::state::State;
 use serde_json::{Map, Value, json};
-use souk_kit::id::OrderId;
+use souk_kit::id::{OrderId, VariantId};
 use souk_kit::{Money, Refusal, Spec};
 
 const CART_EMPTY: Spec =
@@ -132,6 +132,14 @@ pub enum OrdersError {
     Changing,
     /// What is paid cannot be changed.
     PaymentUnderWay,
+}
+
+impl OrdersError {
+    /// Of variants that the shop offers there is none, however many of each were wanted.
+    pub fn sold_out(wanted: impl Iterator<Item = (VariantId, u32)>) -> Self {
+        let line = |(variant, units)| json!({"variant_id": variant, "wanted": units, "available": 0});
+        Self::OutOfStock(wanted.map(line).collect())
+    }
 }
 
 impl Refusal for OrdersError {

@@ -3,7 +3,7 @@
 use crate::ask::{self, Basket};
 use crate::buyer::{self, Buyer, Owner};
 use crate::contents::sort;
-use crate::model::{Destination, MAX_UNITS, some_lines};
+use crate::model::{Destination, MAX_UNITS, Missing, Unavailable, some_lines};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
 use crate::store::cart::{self, Item, StoredCart};
@@ -229,14 +229,22 @@ pub async fn quote(ctx: &Ctx, source: &Source, delivery: &Delivery, body: &NewOr
     reckon(ctx, &asked).await
 }
 
+/// What is not for sale at all is said first: waiting does not bring it back.
+fn refusal(unavailable: &[Unavailable]) -> OrdersError {
+    let gone = unavailable.iter().filter(|line| line.reason == Missing::NotForSale);
+    let variants: Vec<_> = gone.map(|line| line.variant_id.to_string()).collect();
+    if !variants.is_empty() {
+        return OrdersError::NotForSale(variants);
+    }
+    OrdersError::sold_out(unavailable.iter().map(|line| (line.variant_id, line.quantity)))
+}
+
 /// The same for whatever is asked for.
 pub async fn reckon(ctx: &Ctx, asked: &Asked<'_>) -> Result<Quote> {
-    let mut offers = ask::listed(ctx, asked.items.iter().map(|item| item.variant_id)).await?;
-    offers.retain(|offer| offer.available || asked.held.contains(&offer.variant_id));
-    let (wanted, unavailable) = sort(asked.items, asked.currency, offers);
+    let offers = ask::listed(ctx, asked.items.iter().map(|item| item.variant_id)).await?;
+    let (wanted, unavailable) = sort(asked.items, asked.held, asked.currency, offers);
     if !unavailable.is_empty() {
-        let variants = unavailable.iter().map(|line| line.variant_id.to_string()).collect();
-        return Err(OrdersError::NotForSale(variants).into());
+        return Err(refusal(&unavailable).into());
     }
     let customer = buyer::customer(asked.user_id, asked.email);
     let conn = ctx.conn().await?;

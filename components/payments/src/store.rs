@@ -4,18 +4,11 @@ use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, Try};
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
 use souk_kit::{Conn, Currency, DbError, Money, Problem, Result, Row, Timestamp, Tx, params};
 
-fn optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, DbError> {
-    match row.get::<Option<&str>>(column)? {
-        None => Ok(None),
-        Some(_) => row.parse(column).map(Some),
-    }
-}
-
 fn intent(row: &Row<'_>) -> Result<Intent, DbError> {
     Ok(Intent {
         id: row.parse("id")?,
         order_id: row.parse("order_id")?,
-        user_id: optional(row, "user_id")?,
+        user_id: row.optional("user_id")?,
         currency: row.parse::<Currency>("currency")?,
         amount: row.get("amount")?,
         capture: row.parse("capture")?,

@@ -47,6 +47,8 @@ pub struct VariantSummary {
     categories: Vec<String>,
     /// Whether it can be bought.
     available: bool,
+    /// Whether it cannot only because inventory has none at the moment.
+    sold_out: bool,
 }
 
 /// Read variants by their ids, in the order of the ids. What is unknown or not published is absent; those who may change

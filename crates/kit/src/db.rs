@@ -361,18 +361,23 @@ impl Db {
         Ok(Self { service, label })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens them, for the pool")]
+    async fn open(&self) -> Result<Connection, DbError> {
+        Ok(Connection::open_async(self.label.to_owned()).await?)
+    }
+
     /// A connection for questions, or for one statement that stands alone.
     pub async fn conn(&self) -> Result<Conn, DbError> {
         let connection = match POOL.take() {
             Some(connection) => connection,
-            None => Connection::open_async(self.label.to_owned()).await?,
+            None => self.open().await?,
         };
         Ok(Conn::new(connection, Some(&POOL)))
     }
 
     /// A connection whose writes a power cut may lose (never a crash of ours): for counters, which need no fsync each.
     pub(crate) async fn relaxed(&self) -> Result<Conn, DbError> {
-        let connection = Connection::open_async(self.label.to_owned()).await?;
+        let connection = self.open().await?;
         let conn = Conn::new(connection, None);
         // libSQL refuses the statement and decides for itself.
         let _ = conn.exec("PRAGMA synchronous = NORMAL", vec![]).await;

@@ -66,15 +66,11 @@ impl Once {
         self
     }
 
-    /// What tells this write from all others: for one that commits its question before it knows the answer, and must know
-    /// its own question again.
+    /// Its [`name`](Self::name) and [`body`](Self::body) in one: for a write that commits its question before it knows the
+    /// answer, must know its own question again, and has no need to tell a key that was used for another.
     pub fn mark(&self) -> Option<String> {
-        let key = self.key.as_ref()?;
-        let mut hash = Sha256::new();
-        for part in [self.caller.as_bytes(), self.operation.as_bytes(), key.as_bytes(), &self.fingerprint] {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
+        let name = self.name()?;
+        let hash = Sha256::new().chain_update(name).chain_update(&self.fingerprint);
         Some(BASE64URL_NOPAD.encode(&hash.finalize()))
     }
 

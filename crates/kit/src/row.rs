@@ -28,6 +28,14 @@ impl<'a> Row<'a> {
             .map_err(|_| DbError::Column(format!("column {column} cannot be parsed")))
     }
 
+    /// The value of `column`, parsed from its text; `None` where it is NULL.
+    pub fn optional<T: std::str::FromStr>(&self, column: &str) -> Result<Option<T>, DbError> {
+        match self.get::<Option<&str>>(column)? {
+            Some(_) => self.parse(column).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The value of `column`, read as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
         serde_json::from_str(self.get(column)?)

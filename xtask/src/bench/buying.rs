@@ -25,7 +25,8 @@ pub fn stocked(api: &Api, admin: &Api) -> Result<Vec<String>> {
         let detail = api.get(&format!("/api/v1/products/{}", product["id"].as_str()?)).ok()?.json().ok()?;
         let variant = &detail["variants"][0];
         let is_euro = variant["price"]["currency"] == "EUR"; // A cart has one currency.
-        variant["id"].as_str().filter(|_| is_euro).map(str::to_owned)
+        let is_for_sale = variant["available"] == true;
+        variant["id"].as_str().filter(|_| is_euro && is_for_sale).map(str::to_owned)
     };
     let variants: Vec<String> = products.iter().filter_map(first).collect();
     ensure!(!variants.is_empty(), "the shop has nothing to buy");

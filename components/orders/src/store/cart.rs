@@ -54,25 +54,17 @@ const CART: &str =
     "SELECT id, user_id, token_hash, currency, lines, coupons, destination, shipping_method, order_id,
     version, updated_at FROM carts";
 
-/// An id that may be absent.
-pub fn optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, DbError> {
-    match row.get::<Option<&str>>(column)? {
-        Some(_) => row.parse(column).map(Some),
-        None => Ok(None),
-    }
-}
-
 fn cart(row: Row<'_>) -> Result<StoredCart, DbError> {
     let destination = row.get::<Option<&str>>("destination")?;
     Ok(StoredCart {
         id: row.parse("id")?,
-        owner: Owner { user_id: optional(&row, "user_id")?, token_hash: row.get("token_hash")? },
+        owner: Owner { user_id: row.optional("user_id")?, token_hash: row.get("token_hash")? },
         currency: row.parse("currency")?,
         items: row.json("lines")?,
         coupons: row.json("coupons")?,
         destination: destination.map(|_| row.json("destination")).transpose()?,
         method: row.get("shipping_method")?,
-        order_id: optional(&row, "order_id")?,
+        order_id: row.optional("order_id")?,
         version: row.get("version")?,
         updated_at: row.get("updated_at")?,
     })

@@ -3,7 +3,6 @@
 use crate::buyer::Owner;
 use crate::model::{HistoryEntry, Order};
 use crate::state::State;
-use crate::store::cart::optional;
 use serde_json::json;
 use souk_kit::id::{CartId, OrderId, RefundId, UserId};
 use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params};
@@ -34,8 +33,8 @@ const ORDER: &str =
 fn stored(row: Row<'_>) -> Result<Stored, DbError> {
     Ok(Stored {
         order: row.json("document")?,
-        owner: Owner { user_id: optional(&row, "user_id")?, token_hash: row.get("token_hash")? },
-        cart_id: optional(&row, "cart_id")?,
+        owner: Owner { user_id: row.optional("user_id")?, token_hash: row.get("token_hash")? },
+        cart_id: row.optional("cart_id")?,
         refunding: row.get("refunding")?,
         forget: row.get("forget")?,
         version: row.get("version")?,

@@ -61,7 +61,9 @@ pub async fn variants(conn: &Conn, ids: &[VariantId], unpublished: bool) -> Resu
                         'title', d.document -> 'title', 'options', its.value -> 'options',
                         'price', its.value -> 'price', 'weight_g', its.value -> 'weight_g',
                         'categories', d.document -> 'categories', 'available',
-                        json(iif(its.value ->> 'available' AND coalesce(its.value ->> 'in_stock', 1), 'true', 'false'))
+                        json(iif(its.value ->> 'available' AND coalesce(its.value ->> 'in_stock', 1), 'true', 'false')),
+                        'sold_out',
+                        json(iif(its.value ->> 'available' AND NOT coalesce(its.value ->> 'in_stock', 1), 'true', 'false'))
                       ) AS one
                  FROM json_each(?1) wanted
                  CROSS JOIN variant v ON v.id = wanted.value
