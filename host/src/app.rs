@@ -152,6 +152,7 @@ impl App {
             Some(RequestFault::Trap) => return problem(StatusCode::INTERNAL_SERVER_ERROR),
             None => {}
         }
+        tracing::trace!(component = route.component, method = %request.method(), uri = %request.uri());
         let start = Instant::now();
         let taken = Taken::default();
         let answer = running.handle(taken.clone(), request);

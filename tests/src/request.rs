@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
+use std::error::Error as _;
 use std::future::IntoFuture;
+use std::io::ErrorKind;
 
 /// A request in the making. Awaiting it makes it, and gives an [`Answer`] that has been judged.
 #[must_use = "a request is made when it is awaited"]
@@ -85,16 +87,33 @@ impl<'p> Request<'p> {
         if let Some(token) = token {
             self = self.header("authorization", format!("Bearer {token}"));
         }
-        let place = self.person.place();
-        let response = place
-            .client
-            .request(self.method.clone(), format!("{}{}", place.url(), self.path))
-            .headers(self.headers.clone())
-            .body(self.body.clone())
-            .send()
-            .await?;
-        Answer::read(self.person, &self, response).await
+        let mut response = self.send().await;
+        for _ in 0..HUNG_UP {
+            match &response {
+                Err(error) if self.body.len() > AT_ONCE && is_cut_off(error) => response = self.send().await,
+                _ => break,
+            }
+        }
+        Answer::read(self.person, &self, response?).await
     }
+
+    async fn send(&self) -> Result<reqwest::Response, reqwest::Error> {
+        let place = self.person.place();
+        let request = place.client.request(self.method.clone(), format!("{}{}", place.url(), self.path));
+        request.headers(self.headers.clone()).body(self.body.clone()).send().await
+    }
+}
+
+/// A body that is longer is not sent in one piece. Who refuses it before having read it all may hang up, and the client may
+/// notice that before it has read why (RFC 9112, 9.6): it asks again, so often at most.
+const AT_ONCE: usize = 64 << 10;
+const HUNG_UP: usize = 10;
+
+fn is_cut_off(error: &reqwest::Error) -> bool {
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    let mut kinds =
+        sources.filter_map(|error| error.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    kinds.any(|kind| matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset))
 }
 
 impl<'p> IntoFuture for Request<'p> {

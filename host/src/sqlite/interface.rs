@@ -26,12 +26,17 @@ impl Guest {
         self.table.get(connection).cloned().map_err(|_| Error::InvalidConnection)
     }
 
-    fn connection_for_statement(&mut self, connection: &Resource<Connection>) -> Result<Connection, Error> {
+    fn connection_for(
+        &mut self,
+        connection: &Resource<Connection>,
+        statement: &str,
+    ) -> Result<Connection, Error> {
         let connection = self.connection(connection)?;
         if connection.traps() {
             self.doomed = true;
             return Err(Error::InvalidConnection);
         }
+        tracing::trace!(component = self.grants.component, statement);
         Ok(connection)
     }
 }
@@ -56,7 +61,7 @@ impl HostConnection for Guest {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<QueryResult, Error> {
-        let connection = self.connection_for_statement(&connection)?;
+        let connection = self.connection_for(&connection, &statement)?;
         let (columns, rows) = connection.execute_whole(statement, parameters).await?;
         Ok(QueryResult { columns, rows })
     }
@@ -86,7 +91,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasGuest {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<Streamed, Error> {
-        let connection = store.with(|mut access| access.get().connection_for_statement(&connection))?;
+        let connection = store.with(|mut access| access.get().connection_for(&connection, &statement))?;
         let Answer { columns, rows, rest } = connection.execute(statement, parameters).await;
         let readers = store.with(|mut access| match rest {
             Rest::Ended(end) => wasmtime::error::Ok((
