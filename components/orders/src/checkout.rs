@@ -13,9 +13,10 @@ use crate::pricing::Priced;
 use crate::problem::OrdersError;
 use crate::saga;
 use crate::state::State;
+use crate::store::cart::{self, StoredCart};
+use crate::store::coupon;
 use crate::store::order::{self, Stored};
 use crate::store::step::{self, Kind};
-use crate::store::{cart, coupon};
 use crate::wish::{Delivery, NewOrder, Quote, Source, delivery, quote};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -129,16 +130,6 @@ async fn draft(
         Attempt::Repeated(answer) => return Ok(Draft::Repeated(answer)),
         Attempt::First(tx) => tx,
     };
-    if let Some(seen) = &source.cart {
-        let now = cart::find(&tx, seen.id).await?;
-        if let Some(order) = now.order_id {
-            return Err(OrdersError::CartCheckedOut(order).into());
-        }
-        if now.version != seen.version {
-            let detail = "The cart changed while it was being ordered.";
-            return Err(Problem::new(kinds::PRECONDITION_FAILED, detail));
-        }
-    }
     if source.cart.is_none()
         && let Some(stored) = begun(&tx, once).await?
     {
@@ -151,9 +142,15 @@ async fn draft(
         return Ok(Draft::CouponsMoved);
     }
     let now = Timestamp::now();
+    let id = OrderId::new();
+    if let Some(cart) = &source.cart
+        && !cart::check_out(&tx, cart, id).await?
+    {
+        return Err(moved(&cart::find(&tx, cart.id).await?));
+    }
     let number = order::next_number(&tx, now).await?;
-    let order = compose(number, now, source, delivery, quote, body)?;
-    let (id, coupons) = (order.id, order.coupons.clone());
+    let order = compose(id, number, now, source, delivery, quote, body)?;
+    let coupons = order.coupons.clone();
     let cart_id = source.cart.as_ref().map(|cart| cart.id);
     let mut owner = source.owner.clone();
     if owner == Owner::default() {
@@ -164,16 +161,25 @@ async fn draft(
     coupon::take(&tx, id, &customer, &coupons).await?;
     order::note(&tx, id, State::Draft, &buyer.author(), "placed").await?;
     step::add(&tx, id, Kind::Reserve, "", &Value::Null, now.after(saga::LEASE)).await?;
-    if let Some(cart) = cart_id {
-        cart::set_order(&tx, cart, Some(id)).await?;
-    } else if let Some(request) = once.name() {
+    if cart_id.is_none()
+        && let Some(request) = once.name()
+    {
         order::note_request(&tx, id, &request, once.body()).await?;
     }
     tx.commit().await?;
     Ok(Draft::Made(Box::new(stored)))
 }
 
+/// Why a cart cannot be ordered as it was seen.
+fn moved(cart: &StoredCart) -> Problem {
+    match cart.order_id {
+        Some(order) => OrdersError::CartCheckedOut(order).into(),
+        None => Problem::new(kinds::PRECONDITION_FAILED, "The cart changed while it was being ordered."),
+    }
+}
+
 fn compose(
+    id: OrderId,
     number: String,
     now: Timestamp,
     source: &Source,
@@ -184,7 +190,7 @@ fn compose(
     let Priced { lines, shipping, coupons, totals, .. } = quote.priced;
     let applied = coupons.into_iter().filter(|coupon| coupon.status == "applied").map(|coupon| coupon.code);
     Ok(Order {
-        id: OrderId::new(),
+        id,
         number,
         state: State::Draft,
         user_id: source.owner.user_id,
@@ -303,8 +309,7 @@ async fn settle(
         return life::pay(tx, stored, "orders", "nothing to pay").await;
     }
     life::advance(tx, stored, State::PendingPayment, "orders", "stock held, waiting for payment").await?;
-    step::drop_all(tx, stored.order.id).await?;
-    Ok(step::add(tx, stored.order.id, Kind::AwaitPayment, "", &Value::Null, pay_before).await?)
+    Ok(step::replace(tx, stored.order.id, Kind::Reserve, Kind::AwaitPayment, pay_before).await?)
 }
 
 pub fn is_out_of_stock(problem: &Problem) -> bool {

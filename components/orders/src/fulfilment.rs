@@ -4,9 +4,10 @@ use crate::buyer::Buyer;
 use crate::life;
 use crate::model::{MAX_LINES, Order, OrderLine, Return, ReturnState, Shipment, Units, some_lines};
 use crate::problem::OrdersError;
+use crate::saga;
 use crate::state::State;
 use crate::store::order;
-use crate::store::step::{self, Kind};
+use crate::store::step::Kind;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::StatusCode;
@@ -103,15 +104,7 @@ pub async fn ship(
         _ => life::advance(&tx, &mut stored, next, &author, &told).await?,
     }
     let lines = json!({"lines": facts["lines"]});
-    step::add(
-        &tx,
-        id,
-        Kind::Ship,
-        facts["shipment_id"].as_str().unwrap_or_default(),
-        &lines,
-        Timestamp::now(),
-    )
-    .await?;
+    saga::add(&tx, id, Kind::Ship, facts["shipment_id"].as_str().unwrap_or_default(), lines).await?;
     tx.emit("souk.order.shipped", id, facts).await?;
     let once = once.about(stored.owner.user_id);
     once.commit(tx, (StatusCode::CREATED, Tagged::new(stored.version, stored.order)).into_response()).await
@@ -287,7 +280,7 @@ pub async fn decide(
         "lines": life::by_variant(&stored.order.lines, &lines),
     });
     let body = json!({"lines": facts["lines"], "restock": decision.restock});
-    step::add(&tx, id, Kind::TakeBack, &return_id.to_string(), &body, Timestamp::now()).await?;
+    saga::add(&tx, id, Kind::TakeBack, &return_id.to_string(), body).await?;
     tx.emit("souk.order.returned", id, facts).await?;
     let amount = decision.refund.unwrap_or_else(|| worth(&stored.order.lines, &lines));
     let amount = if decision.refund.is_none() { amount.min(stored.refundable()) } else { amount };

@@ -28,7 +28,7 @@ mod store;
 mod tracking;
 mod wish;
 
-use souk_kit::{Database, Service, Subscription};
+use souk_kit::{Ctx, Database, Result, Service, Subscription};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -47,10 +47,14 @@ pub static SERVICE: Service = Service {
         Subscription { event: "souk.order.refunded", subscriber: "billing" },
     ],
     on_event: Some(events::on_event),
-    work: Some(|ctx| Box::pin(saga::run(ctx))),
-    maintain: Some(|ctx| Box::pin(cart::purge(ctx))),
+    maintain: Some(|ctx| Box::pin(maintain(ctx))),
     ..Service::BASE
 };
+
+async fn maintain(ctx: Ctx) -> Result<()> {
+    saga::run(ctx.clone()).await?;
+    cart::purge(ctx).await
+}
 
 #[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]

@@ -2,6 +2,7 @@
 
 use crate::model::{Order, OrderLine, Units};
 use crate::problem::OrdersError;
+use crate::saga;
 use crate::state::State;
 use crate::store::cart;
 use crate::store::coupon;
@@ -36,7 +37,7 @@ pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Re
     }
     // A change that was made or not made may have left stock held that is not this order's.
     let align = dropped.iter().any(|kind| matches!(kind, Kind::Change | Kind::Align));
-    step::add(tx, id, Kind::Commit, "", &json!({"align": align}), Timestamp::now()).await?;
+    saga::add(tx, id, Kind::Commit, "", json!({"align": align})).await?;
     tx.emit("souk.order.paid", id, for_billing(stored)).await
 }
 
@@ -49,13 +50,13 @@ pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) ->
     }
     advance(tx, stored, State::Cancelled, author, reason).await?;
     step::drop_all(tx, id).await?;
-    step::add_now(tx, id, Kind::Release).await?;
+    saga::add(tx, id, Kind::Release, "", Value::Null).await?;
     return_coupons(tx, &stored.order).await?;
     if let Some(cart) = stored.cart_id.filter(|_| before == State::Draft) {
-        cart::set_order(tx, cart, None).await?;
+        cart::reopen(tx, cart).await?;
     }
     if !before.is_paid() && stored.order.totals.total.amount > 0 {
-        step::add_now(tx, id, Kind::CancelPayment).await?;
+        saga::add(tx, id, Kind::CancelPayment, "", Value::Null).await?;
     }
     tx.emit("souk.order.cancelled", id, json!({"order_id": id, "reason": reason})).await?;
     if before.is_paid() && stored.refundable() > 0 {
@@ -70,7 +71,7 @@ pub async fn discard(tx: &Tx, stored: &Stored) -> Result<()> {
     let id = stored.order.id;
     return_coupons(tx, &stored.order).await?;
     if let Some(cart) = stored.cart_id {
-        cart::set_order(tx, cart, None).await?;
+        cart::reopen(tx, cart).await?;
     }
     step::drop_all(tx, id).await?;
     Ok(order::delete(tx, stored).await?)
@@ -110,7 +111,7 @@ pub async fn refund(
 /// Asks payments to send money back. The order itself may be gone.
 pub async fn send_back(tx: &Tx, order: OrderId, id: RefundId, amount: Money, reason: &str) -> Result<()> {
     let body = json!({"amount": amount, "reason": reason, "key": id});
-    Ok(step::add(tx, order, Kind::Refund, &id.to_string(), &body, Timestamp::now()).await?)
+    saga::add(tx, order, Kind::Refund, &id.to_string(), body).await
 }
 
 /// Money has gone back: `amount`, for this reason.

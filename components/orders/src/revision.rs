@@ -14,6 +14,7 @@ use crate::life;
 use crate::model::{Destination, Line, Order, OrderLine, Shipping, Totals};
 use crate::pricing::Priced;
 use crate::problem::OrdersError;
+use crate::saga;
 use crate::state::State;
 use crate::store::coupon;
 use crate::store::order::{self, Stored};
@@ -302,7 +303,7 @@ async fn end(tx: &Tx, stored: &Stored) -> Result<()> {
     let id = stored.order.id;
     step::drop(tx, id, Kind::Change).await?;
     let subject = stored.version.to_string();
-    Ok(step::add(tx, id, Kind::Align, &subject, &Value::Null, Timestamp::now()).await?)
+    saga::add(tx, id, Kind::Align, &subject, Value::Null).await
 }
 
 /// Nothing comes of a change: the order stays as it is.

@@ -11,11 +11,12 @@ use crate::revision;
 use crate::state::State;
 use crate::store::order;
 use crate::store::step::{self, Due, Kind};
+use futures::future::BoxFuture;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use souk_kit::client::Reply;
 use souk_kit::id::{OrderId, PaymentId};
-use souk_kit::{Ctx, Level, Problem, Result, Timestamp, log};
+use souk_kit::{Ctx, GRACE, Level, Problem, Result, Timestamp, Tx, log};
 use std::time::Duration;
 
 /// After this time somebody else takes a step that was begun.
@@ -33,15 +34,30 @@ pub async fn run(ctx: Ctx) -> Result<()> {
         let due = step::take_due(&ctx.conn().await?, LEASE, ROUND).await?;
         let is_last = due.len() < ROUND as usize;
         for step in due {
-            match take(&ctx, &step).await {
-                Ok(()) => step::done(&ctx.conn().await?, &step).await?,
-                Err(problem) => postpone(&ctx, &step, &problem).await?,
-            }
+            attempt(ctx.clone(), step).await?;
         }
         if is_last {
             return Ok(());
         }
     }
+}
+
+/// A step to be taken as soon as this transaction is committed and its request answered.
+pub async fn add(tx: &Tx, order: OrderId, kind: Kind, subject: &str, body: Value) -> Result<()> {
+    step::add(tx, order, kind, subject, &body, Timestamp::now().after(GRACE)).await?;
+    let step = Due { order, kind, subject: subject.to_owned(), body, attempts: 1 };
+    tx.afterwards(move |ctx| attempt(ctx, step));
+    Ok(())
+}
+
+/// Takes a step. Boxed, since one step may lead to the next.
+fn attempt(ctx: Ctx, step: Due) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        match take(&ctx, &step).await {
+            Ok(()) => Ok(step::done(&ctx.relaxed().await?, &step).await?),
+            Err(problem) => postpone(&ctx, &step, &problem).await,
+        }
+    })
 }
 
 async fn take(ctx: &Ctx, step: &Due) -> Result<()> {

@@ -134,11 +134,10 @@ pub async fn put(
     caller.must_be_service("orders")?;
     let IntentRequest { amount, customer, capture, return_url, revision } = request;
     let wanted = Wanted { order_id, user_id: customer.user_id, amount, capture, return_url, revision };
-    let tx = ctx.begin().await?;
-    if let Some(intent) = store::insert(&tx, &wanted).await? {
-        tx.commit().await?;
+    if let Some(intent) = store::insert(&ctx.conn().await?, &wanted).await? {
         return Ok((StatusCode::CREATED, Json(IntentAnswer::of(&intent).await?)).into_response());
     }
+    let tx = ctx.begin().await?;
     let Case { mut intent, alive } = store::of_order(&tx, order_id).await?;
     if intent.money(intent.amount) != amount {
         if !rules::may_change(intent.state) || revision < intent.revision {

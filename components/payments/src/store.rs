@@ -84,8 +84,8 @@ pub struct Wanted {
 }
 
 /// Adds the intent of an order; nothing when it has one.
-pub async fn insert(tx: &Tx, wanted: &Wanted) -> Result<Option<Intent>, DbError> {
-    tx.one(
+pub async fn insert(conn: &Conn, wanted: &Wanted) -> Result<Option<Intent>, DbError> {
+    conn.one(
         "INSERT INTO intents (id, order_id, user_id, currency, amount, capture, return_url, state, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'requires_method', ?8, ?8) ON CONFLICT (order_id) DO NOTHING RETURNING *",
         params![

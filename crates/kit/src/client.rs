@@ -87,6 +87,12 @@ impl Call {
         Ok(self)
     }
 
+    /// Sends what is JSON already.
+    pub(crate) fn raw_json(mut self, body: String) -> Self {
+        self.body = Some((HeaderValue::from_static("application/json"), body.into()));
+        self
+    }
+
     /// Makes the call. An error means that there was no answer; a refusal is an answer.
     pub async fn send(self) -> Result<Reply> {
         let repeatable = self.key.is_some() || self.method.is_idempotent();

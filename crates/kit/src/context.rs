@@ -90,6 +90,11 @@ impl Ctx {
         self.db()?.conn().await
     }
 
+    /// A connection whose writes a power cut may lose ([`Db::relaxed`]).
+    pub async fn relaxed(&self) -> Result<Conn, DbError> {
+        self.db()?.relaxed().await
+    }
+
     /// A write transaction.
     pub async fn begin(&self) -> Result<Tx, DbError> {
         self.db()?.begin().await

@@ -4,9 +4,11 @@
 //! for a question or for the length of a transaction, and goes back only when it is clean. A transaction that is dropped
 //! takes its connection with it, and SQLite rolls it back.
 
+use crate::context::Ctx;
 use crate::problem::Problem;
 use crate::row::Row;
 use crate::service::Service;
+use crate::task::Tasks;
 use crate::turn::{Turn, Turns};
 // The SDK's own connection has no way to run a statement at once.
 use spin_sdk::sqlite::wit::sqlite::{Connection, RowResult, Value};
@@ -93,6 +95,8 @@ struct Pool {
 const MAX_IDLE: usize = 16;
 
 static POOL: Pool = Pool { idle: Mutex::new(Vec::new()) };
+/// Those of [`Db::relaxed`].
+static RELAXED: Pool = Pool { idle: Mutex::new(Vec::new()) };
 
 impl Pool {
     fn take(&self) -> Option<Connection> {
@@ -264,27 +268,13 @@ pub async fn between_transactions() {
     }
 }
 
-/// Whether this instance has committed events that nobody has been told of.
-static NEWS: AtomicBool = AtomicBool::new(false);
-/// Whether it has committed work that nobody has begun.
-static WORK: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn take_news() -> bool {
-    NEWS.swap(false, Relaxed)
-}
-
-pub(crate) fn take_work() -> bool {
-    WORK.swap(false, Relaxed)
-}
-
 /// A write transaction (`BEGIN IMMEDIATE`). Dropped without [`Tx::commit`], it never happened.
 pub struct Tx {
     conn: Conn,
     service: &'static Service,
     open: bool,
     /// What is to follow once it is committed.
-    news: AtomicBool,
-    work: AtomicBool,
+    tasks: Tasks,
     _under_way: UnderWay,
     /// The next one of this instance begins when this one has ended: its connection is given back before.
     _turn: Option<Turn>,
@@ -302,19 +292,17 @@ impl Tx {
         self.conn.control("COMMIT").await?;
         self.conn.in_transaction.store(false, Relaxed);
         self.open = false;
-        NEWS.fetch_or(self.news.load(Relaxed), Relaxed);
-        WORK.fetch_or(self.work.load(Relaxed), Relaxed);
+        self.tasks.may_begin();
         Ok(())
     }
 
-    /// Has [`Service::work`] called as soon as this transaction is committed and its request answered.
-    pub fn leaves_work(&self) {
-        self.work.store(true, Relaxed);
-    }
-
-    /// Has the outbox looked at as soon as this transaction is committed and its request answered.
-    pub(crate) fn has_news(&self) {
-        self.news.store(true, Relaxed);
+    /// Has a task done as soon as this transaction is committed and its request answered. A crash loses it: what must be
+    /// done is in the database as well, where the maintenance route finds it [`GRACE`](crate::GRACE) later.
+    pub fn afterwards<F>(&self, task: impl FnOnce(Ctx) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), Problem>> + Send + 'static,
+    {
+        self.tasks.add(task);
     }
 
     /// Undoes everything done in this transaction, and keeps the connection.
@@ -375,10 +363,13 @@ impl Db {
         Ok(Conn::new(connection, Some(&POOL)))
     }
 
-    /// A connection whose writes a power cut may lose (never a crash of ours): for counters, which need no fsync each.
-    pub(crate) async fn relaxed(&self) -> Result<Conn, DbError> {
-        let connection = self.open().await?;
-        let conn = Conn::new(connection, None);
+    /// A connection whose writes a power cut may lose (never a crash of ours), so that they need not wait for the disk: for
+    /// counters, and for noting that something is done that can be done again.
+    pub async fn relaxed(&self) -> Result<Conn, DbError> {
+        if let Some(connection) = RELAXED.take() {
+            return Ok(Conn::new(connection, Some(&RELAXED)));
+        }
+        let conn = Conn::new(self.open().await?, Some(&RELAXED));
         // libSQL refuses the statement and decides for itself.
         let _ = conn.exec("PRAGMA synchronous = NORMAL", vec![]).await;
         Ok(conn)
@@ -393,8 +384,7 @@ impl Db {
             conn,
             service: self.service,
             open: true,
-            news: AtomicBool::new(false),
-            work: AtomicBool::new(false),
+            tasks: Tasks::default(),
             _under_way: UnderWay::begin(),
             _turn: turn,
         };

@@ -10,6 +10,7 @@ use crate::db::{DbError, Tx};
 use crate::id::EventId;
 use crate::params;
 use crate::problem::{Problem, Result};
+use crate::task::GRACE;
 use crate::time::Timestamp;
 use crate::valid::Valid;
 use garde::Validate;
@@ -89,11 +90,13 @@ impl Tx {
             serde_json::to_string(&event).map_err(|error| Problem::internal(format!("event: {error}")))?;
         for subscription in service.subscriptions.iter().filter(|subscription| subscription.event == kind) {
             self.exec(
-                "INSERT INTO outbox (event_id, subscriber, event, created_at, next_attempt_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-                params![event.id.as_str(), subscription.subscriber, json.as_str(), now],
+                "INSERT INTO outbox (event_id, subscriber, event, created_at, next_attempt_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![event.id.as_str(), subscription.subscriber, json.as_str(), now, now.after(GRACE)],
             )
             .await?;
-            self.has_news();
+            let (event_id, subscriber) = (event.id.clone(), subscription.subscriber.to_owned());
+            let due = Due { event_id, subscriber, event: json.clone(), attempts: 1 };
+            self.afterwards(async move |ctx| attempt(&ctx, due).await);
         }
         Ok(())
     }
@@ -125,17 +128,19 @@ pub(crate) async fn deliver(ctx: &Ctx) -> Result<()> {
         )
         .await?;
     for due in due {
-        match hand_over(ctx, &due).await {
-            Ok(()) => settle(ctx, &due, None).await?,
-            Err(problem) => settle(ctx, &due, Some(problem.cause().unwrap_or(problem.detail()))).await?,
-        }
+        attempt(ctx, due).await?;
     }
     Ok(())
 }
 
+async fn attempt(ctx: &Ctx, due: Due) -> Result<()> {
+    match hand_over(ctx, &due).await {
+        Ok(()) => Ok(forget(ctx, &due).await?),
+        Err(problem) => Ok(postpone(ctx, &due, problem.cause().unwrap_or(problem.detail())).await?),
+    }
+}
+
 async fn hand_over(ctx: &Ctx, due: &Due) -> Result<()> {
-    let event: Event =
-        serde_json::from_str(&due.event).map_err(|error| Problem::internal(format!("outbox: {error}")))?;
     let subscriptions = ctx.service().subscriptions;
     let Some(known) = subscriptions.iter().find(|subscription| subscription.subscriber == due.subscriber)
     else {
@@ -144,26 +149,29 @@ async fn hand_over(ctx: &Ctx, due: &Due) -> Result<()> {
     let reply = ctx
         .call(Method::POST, known.subscriber, PATH)
         .idempotency_key(&due.event_id)
-        .json(&event)?
+        .raw_json(due.event.clone())
         .send()
         .await?;
     if reply.status.is_success() { Ok(()) } else { Err(reply.unexpected()) }
 }
 
-/// Forgets a delivered event, or notes when to try again.
-async fn settle(ctx: &Ctx, due: &Due, error: Option<&str>) -> Result<(), DbError> {
-    let conn = ctx.conn().await?;
-    let (id, subscriber) = (due.event_id.as_str(), due.subscriber.as_str());
-    let Some(error) = error else {
-        let sql = "DELETE FROM outbox WHERE event_id = ?1 AND subscriber = ?2";
-        return conn.exec(sql, params![id, subscriber]).await;
-    };
+/// Forgets a delivered event. What a power cut brings back is delivered again, and changes nothing.
+async fn forget(ctx: &Ctx, due: &Due) -> Result<(), DbError> {
+    let sql = "DELETE FROM outbox WHERE event_id = ?1 AND subscriber = ?2";
+    ctx.relaxed().await?.exec(sql, params![due.event_id.as_str(), due.subscriber.as_str()]).await
+}
+
+/// Notes when to try again.
+async fn postpone(ctx: &Ctx, due: &Due, error: &str) -> Result<(), DbError> {
     let pause = Duration::from_secs(1 << due.attempts.min(16)).min(MAX_PAUSE);
-    conn.exec(
-        "UPDATE outbox SET next_attempt_at = ?3, last_error = ?4 WHERE event_id = ?1 AND subscriber = ?2",
-        params![id, subscriber, Timestamp::now().after(pause), error],
-    )
-    .await
+    let (id, subscriber) = (due.event_id.as_str(), due.subscriber.as_str());
+    ctx.conn()
+        .await?
+        .exec(
+            "UPDATE outbox SET next_attempt_at = ?3, attempts = ?4, last_error = ?5 WHERE event_id = ?1 AND subscriber = ?2",
+            params![id, subscriber, Timestamp::now().after(pause), due.attempts, error],
+        )
+        .await
 }
 
 /// Takes an event in, once.

@@ -29,6 +29,7 @@ pub mod row;
 pub mod secret;
 pub mod service;
 pub mod settings;
+mod task;
 pub mod text;
 pub mod time;
 pub mod turn;
@@ -51,6 +52,7 @@ pub use problem::{FieldError, Problem, Refusal, Result, Spec};
 pub use row::Row;
 pub use secret::Secret;
 pub use service::{Database, Service, Subscription, serve};
+pub use task::GRACE;
 pub use time::Timestamp;
 pub use valid::{PathId, PathIds, Submit, Valid, ValidQuery};
 

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, IDENTITY};
 use crate::context::{Ctx, REQUEST_ID, TRACEPARENT};
-use crate::db::{self, Db, Tx};
+use crate::db::{Db, Tx};
 use crate::events::{self, Event};
 use crate::log::{Level, log};
 use crate::metrics;
@@ -10,6 +10,7 @@ use crate::migrate;
 use crate::once;
 use crate::problem::{PROBLEM_JSON, Problem, Result, Spec, kinds};
 use crate::settings;
+use crate::task;
 use crate::wire;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -50,9 +51,6 @@ pub struct Service {
     pub subscriptions: &'static [Subscription],
     /// What it does about an event, in the transaction that marks the event as taken in.
     pub on_event: Option<OnEvent>,
-    /// What a transaction left to be done ([`Tx::leaves_work`]), begun as soon as its request is answered. It is called by
-    /// the maintenance route too, so what a crash cuts off is done then.
-    pub work: Option<Maintain>,
     /// What must happen now and then without a request: purging, resuming.
     pub maintain: Option<Maintain>,
 }
@@ -91,7 +89,6 @@ impl Service {
         problems: &[],
         subscriptions: &[],
         on_event: None,
-        work: None,
         maintain: None,
     };
 
@@ -271,21 +268,20 @@ fn after_response(ctx: &Ctx) {
     if service.database.is_none() {
         return;
     }
-    if db::take_work()
-        && let Some(work) = service.work
-    {
-        spin_sdk::wasip3::spawn(async move {
-            report("work failed", service, work(Ctx::background(service)).await)
-        });
-    }
-    if db::take_news() {
-        spin_sdk::wasip3::spawn(async move {
-            let ctx = Ctx::background(service);
-            report("delivery failed", service, events::deliver(&ctx).await);
-        });
-    }
+    begin_tasks(service);
     if metrics::flush_is_due() {
         spin_sdk::wasip3::spawn(metrics::flush(Ctx::background(service)));
+    }
+}
+
+/// Begins what was left to be done, and then what that leaves.
+fn begin_tasks(service: &'static Service) {
+    for task in task::left() {
+        let task = task(Ctx::background(service));
+        spin_sdk::wasip3::spawn(async move {
+            report("what a request left to be done failed", service, task.await);
+            begin_tasks(service);
+        });
     }
 }
 
@@ -349,8 +345,8 @@ async fn maintenance(ctx: Ctx, caller: Option<Caller>, headers: HeaderMap) -> Re
         events::purge(&ctx).await?;
         once::purge(&ctx).await?;
     }
-    for task in [ctx.service().work, ctx.service().maintain].into_iter().flatten() {
-        task(ctx.clone()).await?;
+    if let Some(maintain) = ctx.service().maintain {
+        maintain(ctx).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -127,12 +127,25 @@ pub async fn replace(conn: &Conn, cart: &mut StoredCart) -> Result<bool, DbError
     Ok(replaced.await?.is_some())
 }
 
-/// Marks a cart as the order that it has become, or opens it again. A person who has begun another one meanwhile keeps
-/// that one, and this one stays as it is.
-pub async fn set_order(tx: &Tx, id: CartId, order: Option<OrderId>) -> Result<(), DbError> {
+/// Marks a cart as the order that it has become; `false` when it is not any more what was ordered.
+pub async fn check_out(tx: &Tx, cart: &StoredCart, order: OrderId) -> Result<bool, DbError> {
+    let closed = tx
+        .one(
+            "UPDATE carts SET order_id = ?2, version = version + 1, updated_at = ?3
+              WHERE id = ?1 AND version = ?4 AND order_id IS NULL RETURNING 1 AS closed",
+            params![cart.id, order, Timestamp::now(), cart.version],
+            |row| row.get::<i64>("closed"),
+        )
+        .await?;
+    Ok(closed.is_some())
+}
+
+/// Opens a cart again that came to no order. A person who has begun another one meanwhile keeps that one, and this one
+/// stays as it is.
+pub async fn reopen(tx: &Tx, id: CartId) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE OR IGNORE carts SET order_id = ?2, version = version + 1, updated_at = ?3 WHERE id = ?1",
-        params![id, order.map(|id| id.to_string()), Timestamp::now()],
+        "UPDATE OR IGNORE carts SET order_id = NULL, version = version + 1, updated_at = ?2 WHERE id = ?1",
+        params![id, Timestamp::now()],
     )
     .await
 }

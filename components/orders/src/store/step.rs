@@ -71,7 +71,7 @@ pub struct Due {
     pub attempts: u32,
 }
 
-/// A step to be taken at once, or at `due_at`.
+/// A step to be taken at `due_at`.
 pub async fn add(
     tx: &Tx,
     order: OrderId,
@@ -80,9 +80,6 @@ pub async fn add(
     body: &Value,
     due_at: Timestamp,
 ) -> Result<(), DbError> {
-    if due_at.has_passed() {
-        tx.leaves_work();
-    }
     tx.exec(
         "INSERT INTO steps (order_id, kind, subject, body, due_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![order, kind.name(), subject, body.to_string(), due_at],
@@ -90,9 +87,26 @@ pub async fn add(
     .await
 }
 
-/// The same for what needs no more than the order's id.
-pub async fn add_now(tx: &Tx, order: OrderId, kind: Kind) -> Result<(), DbError> {
-    add(tx, order, kind, "", &Value::Null, Timestamp::now()).await
+/// A step that is followed by another.
+pub async fn replace(
+    tx: &Tx,
+    order: OrderId,
+    done: Kind,
+    next: Kind,
+    due_at: Timestamp,
+) -> Result<(), DbError> {
+    let replaced = tx
+        .one(
+            "UPDATE steps SET kind = ?3, due_at = ?4, attempts = 0, last_error = NULL
+              WHERE order_id = ?1 AND kind = ?2 AND subject = '' RETURNING 1 AS replaced",
+            params![order, done.name(), next.name(), due_at],
+            |row| row.get::<i64>("replaced"),
+        )
+        .await?;
+    match replaced {
+        Some(_) => Ok(()),
+        None => add(tx, order, next, "", &Value::Null, due_at).await,
+    }
 }
 
 /// Drops every step of an order: what it was to be is no more. Which ones these were.
@@ -156,7 +170,7 @@ pub async fn take_due(conn: &Conn, lease: Duration, limit: u32) -> Result<Vec<Du
     .await
 }
 
-/// A step that is done, or of no use any more.
+/// A step that is done, or of no use any more. One that a power cut brings back is taken again, and changes nothing.
 pub async fn done(conn: &Conn, step: &Due) -> Result<(), DbError> {
     conn.exec(
         "DELETE FROM steps WHERE order_id = ?1 AND kind = ?2 AND subject = ?3",
@@ -168,8 +182,9 @@ pub async fn done(conn: &Conn, step: &Due) -> Result<(), DbError> {
 /// A step that failed, to be taken again.
 pub async fn again(conn: &Conn, step: &Due, at: Timestamp, error: &str) -> Result<(), DbError> {
     conn.exec(
-        "UPDATE steps SET due_at = ?4, last_error = ?5 WHERE order_id = ?1 AND kind = ?2 AND subject = ?3",
-        params![step.order, step.kind.name(), step.subject.as_str(), at, error],
+        "UPDATE steps SET due_at = ?4, last_error = ?5, attempts = ?6
+          WHERE order_id = ?1 AND kind = ?2 AND subject = ?3",
+        params![step.order, step.kind.name(), step.subject.as_str(), at, error, step.attempts],
     )
     .await
 }
