@@ -3,7 +3,7 @@
 
 use rand_like::Dice;
 use serde_json::{Value, json};
-use souk_tests::orders::{Cart, GOOD_CARD, Order, order_of};
+use souk_tests::orders::{Cart, GOOD_CARD, Order, agreed, order_of};
 use souk_tests::{Answer, Person, Product, Suite, Until, unique};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -69,6 +69,9 @@ async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -
     let mut promise = Promise { order, key, request: body, paid: false, cancelled: false, cancelling: false };
     let order = &promise.order;
     let path = format!("/api/v1/orders/{}", order.id());
+    if dice.roll(4) == 0 && changes(guest, order, lamp, 1 + dice.roll(3)).await.is_none() {
+        return Some((promise, false));
+    }
     if dice.roll(5) == 0 {
         let cancel = guest.post(format!("{path}/cancel"), &json!({"reason": "chaos"}));
         let answer = cancel.key(&unique("k")).header("guest-token", &token).attempt().await;
@@ -93,6 +96,20 @@ async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -
     promise.cancelling = what == "cancel";
     promise.cancelled = promise.cancelling && answer.as_ref().is_ok_and(Answer::is_success);
     Some((promise, answer.is_ok()))
+}
+
+/// Wants another number of units in an order that is not paid; nothing when the suite died before it answered.
+async fn changes(guest: &Person, order: &Order, lamp: &Product, units: u64) -> Option<()> {
+    let lines = json!({"lines": [{"variant_id": lamp.variant(), "quantity": units}]});
+    let mut total = json!({"amount": 0, "currency": "EUR"});
+    for _ in 0..2 {
+        let request = guest.patch(order.path(), &agreed(&lines, &total)).key(&unique("k"));
+        let request = request.header("guest-token", order.token.as_deref().unwrap_or_default());
+        let answer = request.attempt().await.ok()?;
+        total = answer.json()["total"].clone();
+        answer.accept();
+    }
+    Some(())
 }
 
 /// Buys until the suite dies.

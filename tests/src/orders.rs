@@ -49,7 +49,8 @@ impl Order {
         self.json["totals"]["total"]["amount"].as_i64().expect("an order has a total")
     }
 
-    fn path(&self) -> String {
+    /// Where it is found.
+    pub fn path(&self) -> String {
         format!("/api/v1/orders/{}", self.id())
     }
 }
