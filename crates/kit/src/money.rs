@@ -37,7 +37,10 @@ impl Currency {
 
     /// Every one of them, in no order.
     pub fn all() -> impl Iterator<Item = Self> {
-        [WITH_TWO_DECIMALS, WITHOUT_MINOR_UNIT, WITH_THREE_DECIMALS].into_iter().flatten().map(|code| Self(code))
+        [WITH_TWO_DECIMALS, WITHOUT_MINOR_UNIT, WITH_THREE_DECIMALS]
+            .into_iter()
+            .flatten()
+            .map(|code| Self(code))
     }
 
     /// Its code.
