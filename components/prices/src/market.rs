@@ -1,7 +1,7 @@
 //! What is made of what sources say: the median of those that are fresh, without those that are far off.
 
 use crate::decimal::Rate;
-use crate::model::{Observation, Standing};
+use crate::model::{Observation, Standing, Times};
 use souk_kit::Timestamp;
 
 /// The source of what people set by hand. While it holds, nobody else is asked.
@@ -58,11 +58,12 @@ fn heard(seen: &[Observation], now: Timestamp) -> Vec<&Observation> {
     }
 }
 
-/// What those who are believed say together.
+/// What those who are believed say together: as of when the newest of them spoke, until the first of them is stale.
 fn agree(believed: Vec<&Observation>) -> Option<Standing> {
     let rate = median(believed.iter().map(|one| one.rate))?;
-    let times = believed.iter().map(|one| one.times).reduce(|all, one| all.and(one))?;
-    Some(Standing { rate, times })
+    let as_of = believed.iter().map(|one| one.times.as_of).max()?;
+    let times = believed.iter().map(|one| one.times).reduce(Times::and)?;
+    Some(Standing { rate, times: Times { as_of, ..times } })
 }
 
 /// The one in the middle, or half way between the two that are.
@@ -79,7 +80,6 @@ fn median(rates: impl Iterator<Item = Rate>) -> Option<Rate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Times;
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -156,6 +156,13 @@ mod tests {
         let seen = [says("a", "3100", 999_600), says("b", "3200", 999_500), says("c", "9", 998_000)];
         assert_eq!(agreed(&seen, None).as_deref(), Some("3150"));
         assert_eq!(agreed(&[says("c", "9", 998_000)], None), None);
+    }
+
+    #[test]
+    fn what_is_agreed_is_as_new_as_the_newest_and_stale_with_the_first() {
+        let seen = [says("a", "3000", 999_950), says("b", "3010", 999_920)];
+        let times = decide(&seen, None, 1000, NOW).agreed.unwrap().times;
+        assert_eq!((times.as_of.as_millis(), times.stale_at.as_millis()), (999_950, 1_000_020));
     }
 
     #[test]
