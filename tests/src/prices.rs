@@ -41,6 +41,8 @@ impl Market {
         all.extend(variables);
         let opened = Opened::starts_with(DOOR, &all).await?;
         let merchant = opened.shop.merchant().await;
+        // From now on its tables are there.
+        merchant.sees_rates("EUR", "USD").await.is(200).accept();
         Some(Self { opened, feeds, merchant })
     }
 
