@@ -76,6 +76,20 @@ async fn rates_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
+async fn there_are_enough_rates_some_day() {
+    let Some(market) = Market::opens().await else { return };
+    market.merchant.sets_rate("EUR", "USD", "1").await.is(200).accept();
+    market.changes(
+        "WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 1999)
+         INSERT INTO rate SELECT 'EUR', 'T' || n, '1', 1, 1, 99999999999999, 99999999999999 FROM many",
+    );
+    market.merchant.sets_rate("EUR", "GBP", "1").await.is_refused(409, "too-many-rates");
+    market.merchant.sets_rate("EUR", "USD", "2").await.is(200).accept();
+    // All of them are still read at once.
+    market.shop().stranger().converts("100", "EUR", "USD").await.is(200).accept();
+}
+
+#[tokio::test]
 async fn questions_that_make_no_sense_are_refused() {
     let shop = Suite::start().await;
     let anyone = shop.stranger();

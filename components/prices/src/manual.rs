@@ -5,6 +5,7 @@ use crate::decimal::Rate;
 use crate::market::MANUAL;
 use crate::model::{Code, Observation, Times};
 use crate::options::Limits;
+use crate::problem::Refused;
 use crate::rate::{self, RateView};
 use crate::store::rate::Pair;
 use crate::{memory, settle, store};
@@ -16,6 +17,9 @@ use souk_kit::permission::scope::PRICES_WRITE;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, FieldError, PathIds, Problem, Result, Timestamp, Tx, Valid};
 use utoipa::ToSchema;
+
+/// The most pairs that a rate can be set for. Every instance reads them all.
+const MOST: i64 = 2_000;
 
 /// A rate that somebody sets.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -40,6 +44,7 @@ pub struct ManualRate {
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 404, description = "`not-found`: no such instruments", body = ProblemDocument),
+        (status = 409, description = "`too-many-rates`", body = ProblemDocument),
         (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
 pub async fn set(
     ctx: Ctx,
@@ -52,6 +57,9 @@ pub async fn set(
     let times = times(request.valid_until, now).await?;
     let tx = ctx.begin().await?;
     let pair = known(&tx, base, quote).await?;
+    if store::rate::is_full(&tx, &pair, MOST).await? {
+        return Err(Refused::TooManyRates.into());
+    }
     let (base, quote) = pair.clone();
     let (source, set_by) = (MANUAL.to_owned(), Some(caller.subject.to_string()));
     let said = Observation { base, quote, source, rate: request.rate, times, refused: None, set_by };

@@ -36,6 +36,12 @@ const TOO_MANY_INSTRUMENTS: Spec = Spec::new(
     "There are enough instruments",
     "At most 500 instruments can be set. Delete one first.",
 );
+const TOO_MANY_RATES: Spec = Spec::new(
+    409,
+    "too-many-rates",
+    "There are enough rates",
+    "At most 2,000 pairs can have a rate: others are derived, through euros and dollars. Take one back first.",
+);
 const TOO_MANY_QUOTES: Spec = Spec::new(
     409,
     "too-many-quotes",
@@ -63,6 +69,7 @@ pub const ALL: &[Spec] = &[
     AMOUNT_TOO_SMALL,
     INSTRUMENT_FIXED,
     TOO_MANY_INSTRUMENTS,
+    TOO_MANY_RATES,
     TOO_MANY_QUOTES,
     QUOTE_USED,
     QUOTE_EXPIRED,
@@ -81,6 +88,8 @@ pub enum Refused {
     InstrumentFixed,
     /// No more of them.
     TooManyInstruments,
+    /// No more of them.
+    TooManyRates,
     /// No more of them at once.
     TooManyQuotes,
     /// Used for something else.
@@ -97,6 +106,7 @@ impl Refusal for Refused {
             Self::AmountTooSmall => AMOUNT_TOO_SMALL,
             Self::InstrumentFixed => INSTRUMENT_FIXED,
             Self::TooManyInstruments => TOO_MANY_INSTRUMENTS,
+            Self::TooManyRates => TOO_MANY_RATES,
             Self::TooManyQuotes => TOO_MANY_QUOTES,
             Self::QuoteUsed => QUOTE_USED,
             Self::QuoteExpired(_) => QUOTE_EXPIRED,
@@ -111,6 +121,7 @@ impl Refusal for Refused {
             Self::AmountTooSmall
             | Self::InstrumentFixed
             | Self::TooManyInstruments
+            | Self::TooManyRates
             | Self::TooManyQuotes
             | Self::QuoteUsed => format!("{}.", self.spec().title),
         }
@@ -124,6 +135,7 @@ impl Refusal for Refused {
             | Self::AmountTooSmall
             | Self::InstrumentFixed
             | Self::TooManyInstruments
+            | Self::TooManyRates
             | Self::TooManyQuotes
             | Self::QuoteUsed => json!({}),
         };

@@ -9,7 +9,7 @@ use souk_kit::{Conn, DbError, Problem, Result, Timestamp};
 #[derive(Deserialize)]
 struct Rated(Code, Code, Rate, [i64; 4]);
 
-/// Every rate and every token, by one statement: there are a thousand at most, and it is over at once.
+/// Every rate and every token, by one statement: there are a few thousand at most, and it is over in a moment.
 pub async fn read(conn: &Conn) -> Result<Book> {
     let sql = "SELECT
         (SELECT json_group_array(json_array(base, quote, rate, json_array(as_of, fetched_at, stale_at, refuse_at)))

@@ -113,6 +113,19 @@ pub async fn stand(tx: &Tx, agreed: &[(&Pair, Standing)]) -> Result<(), DbError>
     .await
 }
 
+/// Whether there are so many rates that a pair which has none gets none.
+pub async fn is_full(tx: &Tx, (base, quote): &Pair, most: i64) -> Result<bool, DbError> {
+    let found = tx
+        .one(
+            "SELECT NOT EXISTS (SELECT 1 FROM rate WHERE base = ?1 AND quote = ?2)
+                AND (SELECT count(*) FROM rate) >= ?3 AS is_full",
+            params![base, quote, most],
+            |row| row.get::<bool>("is_full"),
+        )
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
 /// Takes back what was set by hand; false when nothing was.
 pub async fn withdraw(tx: &Tx, (base, quote): &Pair) -> Result<bool, DbError> {
     let withdrawn = tx
