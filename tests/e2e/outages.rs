@@ -11,8 +11,18 @@ use std::time::{Duration, Instant};
 /// Longer than anything may take: an answer after it comes from a time limit that does not work.
 const HANG: Duration = Duration::from_secs(40);
 
-const SERVICES: &[&str] =
-    &["products", "rules", "inventory", "payments", "billing", "customers", "orders", "auth", "users"];
+const SERVICES: &[&str] = &[
+    "products",
+    "rules",
+    "inventory",
+    "payments",
+    "billing",
+    "customers",
+    "orders",
+    "prices",
+    "auth",
+    "users",
+];
 
 /// Something that somebody wants, and asks for until it is done.
 struct Wish<'p> {

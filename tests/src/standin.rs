@@ -42,11 +42,20 @@ pub struct StandIn {
     _stop: oneshot::Sender<()>,
 }
 
-type Script = Arc<dyn Fn(&Seen) -> (u16, Value) + Send + Sync>;
+type Script = Arc<dyn Fn(&Seen) -> Response<Bytes> + Send + Sync>;
 
 impl StandIn {
     /// Starts one that answers what `script` says: a status and JSON.
     pub fn start(script: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static) -> Self {
+        Self::answering(move |seen| {
+            let (status, json) = script(seen);
+            let response = Response::builder().status(status).header("content-type", "application/json");
+            response.body(json.to_string().into()).expect("a response")
+        })
+    }
+
+    /// Starts one that answers what `script` says, whatever that is.
+    pub fn answering(script: impl Fn(&Seen) -> Response<Bytes> + Send + Sync + 'static) -> Self {
         let (seen, script): (_, Script) = (Arc::default(), Arc::new(script));
         let (say_address, address) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -94,8 +103,7 @@ async fn answer(
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let seen = Seen { method: parts.method, path, headers: parts.headers, body };
-    let (status, json) = script(&seen);
+    let response = script(&seen);
     log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-    let response = Response::builder().status(status).header("content-type", "application/json");
-    Ok(response.body(Full::new(json.to_string().into())).expect("a response"))
+    Ok(response.map(Full::new))
 }

@@ -4,7 +4,7 @@ use http::Method;
 use matchit::Router;
 use souk_kit::permission::scope::{
     ACCOUNT, BILLING_READ, CUSTOMERS_READ, CUSTOMERS_WRITE, INVENTORY_READ, INVENTORY_WRITE, ORDERS_WRITE,
-    PAYMENTS_READ, PAYMENTS_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+    PAYMENTS_READ, PAYMENTS_WRITE, PRICES_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -155,6 +155,18 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/credit-notes/{id}",                   "billing",   Nothing),
     (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
     (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
+
+    (Method::GET,    "/prices/instruments",                  "prices",    Nothing),
+    (Method::PUT,    "/prices/instruments/{code}",           "prices",    Scope(PRICES_WRITE)),
+    (Method::DELETE, "/prices/instruments/{code}",           "prices",    Scope(PRICES_WRITE)),
+    (Method::GET,    "/prices/rates",                        "prices",    Nothing),
+    (Method::PUT,    "/prices/rates/{base}/{quote}",         "prices",    Scope(PRICES_WRITE)),
+    (Method::DELETE, "/prices/rates/{base}/{quote}",         "prices",    Scope(PRICES_WRITE)),
+    (Method::GET,    "/prices/rates/{base}/{quote}/history", "prices",    Nothing),
+    (Method::POST,   "/prices/refresh",                      "prices",    Scope(PRICES_WRITE)),
+    (Method::GET,    "/prices/convert",                      "prices",    Nothing),
+    (Method::POST,   "/prices/quotes",                       "prices",    Scope(ACCOUNT)),
+    (Method::GET,    "/prices/quotes/{id}",                  "prices",    Scope(ACCOUNT)),
 ];
 
 /// Where the suite's own API begins.

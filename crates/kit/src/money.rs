@@ -35,6 +35,14 @@ impl Currency {
     /// The euro.
     pub const EUR: Self = Self("EUR");
 
+    /// Every one of them, in no order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [WITH_TWO_DECIMALS, WITHOUT_MINOR_UNIT, WITH_THREE_DECIMALS]
+            .into_iter()
+            .flatten()
+            .map(|code| Self(code))
+    }
+
     /// Its code.
     pub const fn code(self) -> &'static str {
         self.0

@@ -20,6 +20,7 @@ use crate::suite::{self, Launch, Runner, Suite};
 use crate::up;
 
 mod buying;
+mod exchange;
 mod queries;
 mod report;
 mod usage;
@@ -83,6 +84,8 @@ pub enum Measure {
     CartLine,
     /// From an empty cart to the invoice: cart, line, address, order, payment captured, invoice issued; by 8 clients
     Checkout,
+    /// An amount converted between currencies and tokens, as a stranger
+    Convert,
     /// Second start to the first answer
     Start,
     /// Resident memory of the host
@@ -225,6 +228,10 @@ impl Bench<'_> {
             let login =
                 json!({ "method": "POST", "path": "/api/v1/auth/login", "headers": headers, "body": body });
             self.load(Measure::Login, api, &[login])?;
+        }
+        if self.wants(Measure::Convert) {
+            exchange::opens(&bootstrap::signed_in(api, secrets)?)?;
+            self.load(Measure::Convert, api, &exchange::conversions())?;
         }
         self.buying(api, secrets)
     }

@@ -70,6 +70,7 @@ pub fn title(measure: Measure) -> &'static str {
         Measure::Login => "login",
         Measure::CartLine => "cart line added",
         Measure::Checkout => "complete checkout",
+        Measure::Convert => "conversion",
         Measure::Start => "second start",
         Measure::Memory => "memory",
     }
@@ -80,6 +81,7 @@ fn target(measure: Measure) -> Option<Target> {
     match measure {
         Measure::Product => Some(target(5_000.0, 15)),
         Measure::ProductToken => Some(target(4_500.0, 15)),
+        Measure::Convert => Some(target(5_000.0, 15)),
         Measure::Search => Some(target(1_500.0, 30)),
         Measure::CartLine => Some(target(1_500.0, 30)),
         Measure::Checkout => Some(target(200.0, 100)),
