@@ -95,6 +95,6 @@ CREATE TABLE quote (
   CHECK ((used_at IS NULL) = (used_by IS NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX quote_open ON quote (owner, expires_at) WHERE used_at IS NULL;
+CREATE INDEX quote_by_owner ON quote (owner, expires_at);
 CREATE INDEX quote_unused ON quote (expires_at) WHERE used_at IS NULL;
 CREATE INDEX quote_used ON quote (used_at) WHERE used_at IS NOT NULL;

@@ -209,3 +209,15 @@ async fn a_stranger_gets_no_quote() {
     let shop = Suite::start().await;
     shop.stranger().asks_for(&euros(1999)).await.is_refused(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn a_person_can_have_their_quotes_and_is_forgotten_with_the_account() {
+    let Some((market, ana)) = opens_with(&[]).await else { return };
+    let id = quoted(&ana, &euros(1999)).await;
+    let export = ana.exports().await.is(200);
+    assert_eq!(export.text("/services/prices/quotes/0/id"), id);
+    ana.deletes_account().await.is(204).accept();
+    market.shop().has_delivered().await;
+    let owner = market.database().query_row("SELECT owner FROM quote", [], |row| row.get::<_, String>(0));
+    assert_eq!(owner.expect("a quote"), "erased");
+}

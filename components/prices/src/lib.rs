@@ -19,6 +19,7 @@ mod market;
 mod memory;
 mod model;
 mod options;
+mod person;
 mod problem;
 mod provider;
 mod quote;
@@ -41,6 +42,7 @@ pub static SERVICE: Service = Service {
     }),
     routes,
     problems: problem::ALL,
+    on_event: Some(|tx, event| Box::pin(person::hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
 };
@@ -63,4 +65,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(quote::ask))
         .routes(routes!(quote::read))
         .routes(routes!(quote::consume))
+        .routes(routes!(person::told))
 }

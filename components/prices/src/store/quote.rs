@@ -22,7 +22,7 @@ fn quote(row: &Row<'_>) -> Result<Quote, DbError> {
     })
 }
 
-/// Adds a quote, unless its owner has `most` open ones; false then. Index: `quote_open`.
+/// Adds a quote, unless its owner has `most` open ones; false then. Index: `quote_by_owner`.
 pub async fn insert(tx: &Tx, quote: &Quote, most: i64) -> Result<bool, DbError> {
     let added = tx
         .one(
@@ -52,6 +52,17 @@ pub async fn insert(tx: &Tx, quote: &Quote, most: i64) -> Result<bool, DbError> 
 /// A quote.
 pub async fn find(conn: &Conn, id: QuoteId) -> Result<Option<Quote>, DbError> {
     conn.one("SELECT * FROM quote WHERE id = ?1", params![id], |row| quote(&row)).await
+}
+
+/// Somebody's quotes, the last to expire first. Index: `quote_by_owner`.
+pub async fn of(conn: &Conn, owner: &str, limit: u32) -> Result<Vec<Quote>, DbError> {
+    let sql = "SELECT * FROM quote WHERE owner = ?1 ORDER BY expires_at DESC LIMIT ?2";
+    conn.all(sql, params![owner, limit], |row| quote(&row)).await
+}
+
+/// Forgets whose somebody's quotes were. Index: `quote_by_owner`.
+pub async fn forget_owner(tx: &Tx, owner: &str) -> Result<(), DbError> {
+    tx.exec("UPDATE quote SET owner = 'erased' WHERE owner = ?1", params![owner]).await
 }
 
 /// Uses a quote of this owner, if it is open; nothing when it is not. One statement, so that only one of many can.
