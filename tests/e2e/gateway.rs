@@ -259,8 +259,18 @@ async fn the_suite_is_ready_when_every_service_is() {
     assert_eq!(ready.json()["status"], "ready");
     let services: BTreeSet<_> =
         ready.json()["services"].as_object().expect("services").keys().cloned().collect();
-    let expected =
-        ["auth", "billing", "customers", "inventory", "orders", "payments", "products", "rules", "users"];
+    let expected = [
+        "auth",
+        "billing",
+        "customers",
+        "inventory",
+        "orders",
+        "payments",
+        "products",
+        "rules",
+        "transactions",
+        "users",
+    ];
     assert_eq!(services, expected.map(str::to_owned).into());
     shop.faults().unreachable("products", Until::Cleared);
     let unready = stranger.get("/ready").await.is_refused(503, "unavailable");

@@ -1,0 +1,6 @@
+//! Pure decisions: account numbers, states, and what may be entered into the books.
+
+pub mod book;
+pub mod clearing;
+pub mod iban;
+pub mod state;
