@@ -165,6 +165,13 @@ CREATE TABLE roots (
   CHECK (last_seq >= first_seq)
 ) STRICT;
 
+-- Each begins where the one before ended: what another instance made meanwhile stays.
+CREATE TRIGGER roots_follow_one_another BEFORE INSERT ON roots
+WHEN NEW.first_seq <> (SELECT coalesce(max(last_seq), 0) + 1 FROM roots)
+  OR NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM roots) BEGIN
+  SELECT RAISE(IGNORE);
+END;
+
 CREATE TRIGGER roots_do_not_change BEFORE UPDATE ON roots BEGIN
   SELECT RAISE(ABORT, 'constraint failed: roots_do_not_change');
 END;

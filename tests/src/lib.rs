@@ -27,6 +27,7 @@ pub mod contract;
 pub mod customers;
 mod ending;
 pub mod inventory;
+pub mod ledger;
 pub mod opened;
 pub mod orders;
 pub mod payments;

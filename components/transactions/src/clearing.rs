@@ -3,7 +3,7 @@
 
 use crate::access::Who;
 use crate::config;
-use crate::event::{self, Received};
+use crate::event;
 use crate::hold::must_be_amount;
 use crate::model::{HoldState, Kind, Outside, Role, Stage, Transaction};
 use crate::problem::Refused;
@@ -89,7 +89,6 @@ pub async fn incoming(ctx: Ctx, caller: Caller, request: Submit<Incoming>) -> Re
     let entered = book.enter(new.draft(&book, key, &who)?, now)?.clone();
     store_book::write(&tx, &book, now).await?;
     event::tell_all(&tx, &book).await?;
-    new.tell(&tx, &entered, &book).await?;
     let view = TransactionView::new(&entered, &book, &who);
     once.commit(tx, (StatusCode::CREATED, axum::Json(view))).await
 }
@@ -127,23 +126,6 @@ impl Incoming {
             metadata: Some(serde_json::json!({"iban": self.iban})),
             ..Draft::between(Kind::Incoming, clearing.number, to, self.amount, &who.name)
         })
-    }
-
-    /// Tells of what the shop has to find the use of.
-    async fn tell(&self, tx: &Tx, entered: &Transaction, book: &Book) -> Result<()> {
-        let role = entered.to.and_then(|to| book.account(to)).and_then(|to| to.role);
-        if !matches!(role, Some(Role::Collection | Role::Suspense)) {
-            return Ok(());
-        }
-        let data = Received {
-            transaction_id: entered.id,
-            amount: self.amount,
-            reference: self.reference.as_deref(),
-            from_iban: self.from_iban.as_ref(),
-            name: &self.name,
-            unallocated: role == Some(Role::Suspense),
-        };
-        event::received(tx, &data).await
     }
 }
 
@@ -215,14 +197,16 @@ async fn arrive(tx: &Tx, it: &mut Transaction, book: &mut Book) -> Result<()> {
         store::save(tx, it, now).await?;
         return event::tell(tx, event::FAILED, it, book).await;
     }
-    if let Some(mut held) = hold::by_transaction(tx, it.number).await? {
+    let held = hold::by_transaction(tx, it.number).await?;
+    if let Some(held) = &held {
         book.release(held.account, held.remaining());
-        held.captured = held.amount;
-        held.state = HoldState::Captured;
-        hold::save(tx, &held, now).await?;
     }
     if let Err(refused) = book.settle(it, None, now) {
         return fail(tx, it, book, refused).await;
+    }
+    if let Some(mut held) = held {
+        (held.captured, held.state) = (held.amount, HoldState::Captured);
+        hold::save(tx, &held, now).await?;
     }
     if fate == Fate::ComesBack {
         it.due = Some((Stage::Returning, now.after(config.clearing_delay)));

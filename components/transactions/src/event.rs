@@ -1,10 +1,10 @@
 //! What others are told.
 
-use crate::model::Transaction;
+use crate::SERVICE;
+use crate::model::{Kind, Line, Role, Transaction};
 use crate::rules::book::Book;
 use crate::rules::iban::Iban;
 use crate::rules::state::State;
-use crate::{SERVICE, model::Line};
 use serde::Serialize;
 use serde_json::json;
 use souk_kit::id::TransactionId;
@@ -23,6 +23,9 @@ pub const RECEIVED: &str = "souk.transfer.received";
 
 /// Tells what became of a transaction, if anybody wants to know.
 pub async fn tell(tx: &Tx, kind: &str, it: &Transaction, book: &Book) -> Result<()> {
+    if kind == POSTED {
+        received(tx, it, book).await?;
+    }
     if !SERVICE.subscriptions.iter().any(|subscription| subscription.event == kind) {
         return Ok(());
     }
@@ -55,12 +58,34 @@ pub struct Received<'a> {
     /// Whose account it came from.
     pub from_iban: Option<&'a Iban>,
     /// The sender's name.
-    pub name: &'a str,
+    pub name: Option<&'a str>,
     /// Whether the account that it was for is not one of ours.
     pub unallocated: bool,
 }
 
-/// Tells of money that came in.
-pub async fn received(tx: &Tx, data: &Received<'_>) -> Result<()> {
-    tx.emit(RECEIVED, data.transaction_id, data).await
+/// Tells of money that came in for the shop, or for nobody known.
+async fn received(tx: &Tx, it: &Transaction, book: &Book) -> Result<()> {
+    let role = it.to.and_then(|to| book.account(to)).and_then(|to| to.role);
+    let (Kind::Transfer | Kind::Incoming, Some(Role::Collection | Role::Suspense)) = (it.kind, role) else {
+        return Ok(());
+    };
+    let (Some(amount), Some(from)) = (it.amount, it.from.and_then(|from| book.account(from))) else {
+        return Ok(());
+    };
+    let outside = it.outside.as_ref();
+    let reference = outside.and_then(|it| it.reference.as_deref()).unwrap_or(&it.label);
+    let sender = match it.kind {
+        // Without a number of its own it has that of the clearing account.
+        Kind::Incoming => outside.map(|it| &it.iban).filter(|iban| **iban != from.iban),
+        _ => Some(&from.iban),
+    };
+    let data = Received {
+        transaction_id: it.id,
+        amount: it.received.unwrap_or(amount),
+        reference: Some(reference).filter(|text| !text.is_empty()),
+        from_iban: sender,
+        name: outside.filter(|_| it.kind == Kind::Incoming).map(|it| it.name.as_str()),
+        unallocated: role == Some(Role::Suspense),
+    };
+    tx.emit(RECEIVED, it.id, data).await
 }

@@ -331,8 +331,10 @@ impl Desk<'_> {
             (_, _, Some(outside)) => (book.by_iban(&outside.iban), "/to/iban"),
             _ => (None, "/to"),
         };
-        // Only whoever may move everything pays into the shop's own accounts.
-        let to = to.filter(|to| to.owner.is_some() || self.who.writes_all);
+        // Of the shop's own accounts only that for buyers takes money from everybody.
+        let takes =
+            |to: &&Account| to.owner.is_some() || to.role == Some(Role::Collection) || self.who.writes_all;
+        let to = to.filter(takes);
         let to = to.ok_or_else(|| invalid(field, "is not an account here"))?;
         if to.number == from.number {
             return Err(invalid(field, "is the account that the money comes from"));

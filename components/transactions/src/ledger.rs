@@ -127,18 +127,23 @@ pub async fn export(
 /// Makes the roots that are due: of as many entries as a root covers, or of those that have waited long enough.
 pub async fn make_roots(conn: &Conn) -> Result<()> {
     let config = config::load().await?;
-    for _ in 0..ROOTS_AT_ONCE {
-        let Some(waiting) = chain::uncovered(conn).await? else { return Ok(()) };
-        let now = Timestamp::now();
-        let is_full = waiting.last_seq - waiting.first_seq + 1 >= config.root_entries;
-        if !is_full && waiting.since.after(config.root_interval) > now {
-            return Ok(());
-        }
-        let last_seq = waiting.last_seq.min(waiting.first_seq + config.root_entries - 1);
-        let leaves = chain::hashes(conn, waiting.first_seq, last_seq).await?;
-        let (number, first_seq) = (waiting.number, waiting.first_seq);
-        let made = Root { number, first_seq, last_seq, root: root(&leaves), at_ms: now.as_millis() };
-        chain::write_root(conn, &made).await?;
+    let Some(waiting) = chain::uncovered(conn).await? else { return Ok(()) };
+    let (now, mut first_seq, mut made) = (Timestamp::now(), waiting.first_seq, Vec::new());
+    let is_old = waiting.since.after(config.root_interval) <= now;
+    for number in (waiting.number..).take(ROOTS_AT_ONCE) {
+        let full = first_seq + config.root_entries - 1;
+        let last_seq = match full <= waiting.last_seq {
+            true => full,
+            // The rest, which may be younger than the first that waited: its root is only made earlier.
+            false if is_old && first_seq <= waiting.last_seq => waiting.last_seq,
+            false => break,
+        };
+        let leaves = chain::hashes(conn, first_seq, last_seq).await?;
+        made.push(Root { number, first_seq, last_seq, root: root(&leaves), at_ms: now.as_millis() });
+        first_seq = last_seq + 1;
     }
-    Ok(())
+    if made.is_empty() {
+        return Ok(());
+    }
+    Ok(chain::write_roots(conn, &made).await?)
 }

@@ -294,7 +294,8 @@ pub async fn change(
 /// Ends what is pending without posting it, and lets go what it set aside.
 pub async fn end(tx: &Tx, it: &mut Transaction, state: State, now: Timestamp) -> Result<()> {
     must_become(it, state, "It is not pending any more.")?;
-    if let Some(mut held) = hold::by_transaction(tx, it.number).await? {
+    let held = hold::by_transaction(tx, it.number).await?;
+    if let Some(mut held) = held.filter(|held| held.state == HoldState::Active) {
         held.state = HoldState::Released;
         hold::save(tx, &held, now).await?;
     }

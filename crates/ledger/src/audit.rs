@@ -73,8 +73,11 @@ fn wrong<T>(what: String) -> Result<T, Wrong> {
 }
 
 impl Audit {
-    /// Takes in the next line of an export.
+    /// Takes in the next line of an export, or a proof as the service answers it.
     pub fn line(&mut self, line: &str) -> Result<(), Wrong> {
+        if let Ok(proof) = serde_json::from_str::<Proof>(line) {
+            return self.proof(&proof);
+        }
         let record = serde_json::from_str(line).map_err(|error| Wrong(format!("not a record: {error}")))?;
         self.record(&record)
     }

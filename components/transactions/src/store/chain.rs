@@ -96,12 +96,13 @@ pub async fn uncovered(conn: &Conn) -> Result<Option<Uncovered>, DbError> {
     .await
 }
 
-/// Notes a root. Another instance may have been faster: then nothing happens.
-pub async fn write_root(conn: &Conn, root: &Root) -> Result<(), DbError> {
+/// Notes roots. Another instance may have been faster: then nothing happens.
+pub async fn write_roots(conn: &Conn, roots: &[Root]) -> Result<(), DbError> {
     conn.exec(
-        "INSERT INTO roots (number, first_seq, last_seq, root, at) VALUES (?1, ?2, ?3, unhex(?4), ?5)
-         ON CONFLICT DO NOTHING",
-        params![root.number, root.first_seq, root.last_seq, root.root.to_string(), root.at_ms],
+        "INSERT INTO roots (number, first_seq, last_seq, root, at)
+         SELECT value ->> 'number', value ->> 'first_seq', value ->> 'last_seq', unhex(value ->> 'root'), value ->> 'at_ms'
+           FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+        params![serde_json::json!(roots).to_string()],
     )
     .await
 }
