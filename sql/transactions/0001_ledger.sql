@@ -115,10 +115,12 @@ WHEN NEW.state <> OLD.state AND NOT (OLD.state = 'pending' AND NEW.state IN ('po
   SELECT RAISE(ABORT, 'constraint failed: transaction_goes_on');
 END;
 
-CREATE TRIGGER posted_is_not_edited
-BEFORE UPDATE OF id, kind, from_account, to_account, amount, currency, received, received_currency, lines, first_seq,
-  last_seq, label, quote_id, reverses, posted_at ON transactions
-WHEN OLD.state <> 'pending' BEGIN
+CREATE TRIGGER posted_is_not_edited BEFORE UPDATE ON transactions
+WHEN OLD.state <> 'pending' AND
+  (NEW.id, NEW.kind, NEW.from_account, NEW.to_account, NEW.amount, NEW.currency, NEW.received, NEW.received_currency,
+   NEW.lines, NEW.first_seq, NEW.last_seq, NEW.label, NEW.quote_id, NEW.reverses, NEW.posted_at) IS NOT
+  (OLD.id, OLD.kind, OLD.from_account, OLD.to_account, OLD.amount, OLD.currency, OLD.received, OLD.received_currency,
+   OLD.lines, OLD.first_seq, OLD.last_seq, OLD.label, OLD.quote_id, OLD.reverses, OLD.posted_at) BEGIN
   SELECT RAISE(ABORT, 'constraint failed: posted_is_not_edited');
 END;
 
