@@ -195,7 +195,7 @@ async fn a_transfer_into_another_currency_is_made_at_the_quoted_price() {
     let dollars = ana.opens_wallet("USD").await;
     let mut body = transfer(&euros, &dollars, 10_000);
     ana.moves_money(&body).await.is_refused(422, "currency-mismatch");
-    body["quote"] = json!("quo_00000000000000000000000001");
+    body["quote"] = json!("quo_00000000000000000000000010");
     let unknown = ana.moves_money(&body).await.is_refused(409, "quote-refused");
     assert_eq!(unknown.answer().text("/why"), "unknown");
     body["quote"] = json!("quo_00000000000000000000000000");

@@ -44,7 +44,7 @@ async fn the_ledger_can_be_verified_by_whoever_has_its_export() {
     }
     let found = audit.finish().unwrap_or_else(|wrong| panic!("{wrong}"));
     assert_eq!((found.transactions, found.roots, found.proofs, found.uncovered), (12, 3, 2, 3));
-    ana.get("/api/v1/ledger/entries").await.is_refused(403, "forbidden");
+    ana.get("/api/v1/ledger/entries").await.is_refused(403, "insufficient-scope");
     let (eve, _) = bank.customer("eve", 0).await;
     eve.get(format!("/api/v1/transactions/{}/proof", made[0])).await.is_refused(404, "not-found");
 }

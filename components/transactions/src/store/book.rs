@@ -1,7 +1,7 @@
 //! The books in SQL: what a request needs of them in one question, and what it enters in a statement for each table.
 
 use crate::model::{Line, Role, Transaction};
-use crate::rules::book::{Book, Head};
+use crate::rules::book::{Book, Head, NewEntry};
 use crate::rules::iban::Iban;
 use crate::store::account;
 use serde_json::{Value, json};
@@ -180,71 +180,89 @@ const COLUMNS: [&str; 32] = [
     "reversed_by",
 ];
 
-fn row_of(it: &Transaction) -> Value {
-    json!([
-        it.number,
-        it.id,
-        it.kind,
-        it.state,
-        it.due.map(|(stage, _)| stage),
-        it.due.map(|(_, at)| at.as_millis()),
-        it.from,
-        it.to,
-        it.amount.map(|amount| amount.amount),
-        it.amount.map(|amount| amount.currency),
-        it.received.map(|amount| amount.amount),
-        it.received.map(|amount| amount.currency),
-        it.lines,
-        it.entries.map(|(first, _)| first),
-        it.entries.map(|(_, last)| last),
-        it.counted.0,
-        it.counted.1,
-        it.label,
-        it.metadata,
-        it.outside,
-        it.quote_id,
-        it.batch_id,
-        it.reverses,
-        it.reason,
-        it.key,
-        it.created_by,
-        it.created_at.as_millis(),
-        it.posted_at.map(Timestamp::as_millis),
-        it.created_at.as_millis(),
-        it.version,
-        it.note,
-        it.reversed_by,
-    ])
+fn row_of(it: &Transaction) -> [Value; COLUMNS.len()] {
+    [
+        json!(it.number),
+        json!(it.id),
+        json!(it.kind),
+        json!(it.state),
+        json!(it.due.map(|(stage, _)| stage)),
+        json!(it.due.map(|(_, at)| at.as_millis())),
+        json!(it.from),
+        json!(it.to),
+        json!(it.amount.map(|amount| amount.amount)),
+        json!(it.amount.map(|amount| amount.currency)),
+        json!(it.received.map(|amount| amount.amount)),
+        json!(it.received.map(|amount| amount.currency)),
+        json!(it.lines),
+        json!(it.entries.map(|(first, _)| first)),
+        json!(it.entries.map(|(_, last)| last)),
+        json!(it.counted.0),
+        json!(it.counted.1),
+        json!(it.label),
+        json!(it.metadata),
+        json!(it.outside),
+        json!(it.quote_id),
+        json!(it.batch_id),
+        json!(it.reverses),
+        json!(it.reason),
+        json!(it.key),
+        json!(it.created_by),
+        json!(it.created_at.as_millis()),
+        json!(it.posted_at.map(Timestamp::as_millis)),
+        json!(it.created_at.as_millis()),
+        json!(it.version),
+        json!(it.note),
+        json!(it.reversed_by),
+    ]
 }
 
+/// Writes transactions with one statement. What all of them have in common is bound once: taking it out of the JSON of each
+/// row would cost most of the time of a batch.
 async fn write_transactions(tx: &Tx, transactions: &[Transaction]) -> Result<(), DbError> {
-    if transactions.is_empty() {
-        return Ok(());
-    }
-    let values: Vec<_> = (0..COLUMNS.len()).map(|index| format!("value ->> {index}")).collect();
-    let sql = format!(
-        "INSERT INTO transactions ({}) SELECT {} FROM json_each(?1)",
-        COLUMNS.join(", "),
-        values.join(", ")
-    );
     let rows: Vec<_> = transactions.iter().map(row_of).collect();
-    tx.exec(&sql, params![json!(rows).to_string()]).await
+    let Some(first) = rows.first() else { return Ok(()) };
+    let (mut names, mut values, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parameters = params![""];
+    for (index, (name, value)) in COLUMNS.into_iter().zip(first).enumerate() {
+        if rows.iter().any(|row| row[index] != *value) {
+            values.push(format!("value ->> {}", differing.len()));
+            differing.push(index);
+        } else if value.is_null() {
+            continue;
+        } else {
+            parameters.push(sql_of(value));
+            values.push(format!("?{}", parameters.len()));
+        }
+        names.push(name);
+    }
+    let rows: Vec<Vec<&Value>> =
+        rows.iter().map(|row| differing.iter().map(|index| &row[*index]).collect()).collect();
+    parameters[0] = json!(rows).to_string().into();
+    let (names, values) = (names.join(", "), values.join(", "));
+    let sql = format!("INSERT INTO transactions ({names}) SELECT {values} FROM json_each(?1)");
+    tx.exec(&sql, parameters).await
 }
 
-/// Writes the entries of the book; the triggers move the balances.
-pub async fn write_entries(tx: &Tx, book: &Book) -> Result<(), DbError> {
-    if book.entries.is_empty() {
-        return Ok(());
+/// A value as `->>` gives it.
+fn sql_of(value: &Value) -> spin_sdk::sqlite::Value {
+    match value {
+        Value::String(text) => text.as_str().into(),
+        Value::Number(number) => number.as_i64().unwrap_or_default().into(),
+        other => other.to_string().into(),
     }
-    let row = |it: &crate::rules::book::NewEntry| {
-        json!([it.seq, it.number, it.account, it.amount, it.balance, it.at.as_millis(), it.hash])
-    };
+}
+
+/// Writes the entries of the book, which all have one time; the triggers move the balances.
+pub async fn write_entries(tx: &Tx, book: &Book) -> Result<(), DbError> {
+    let row = |it: &NewEntry| json!([it.seq, it.number, it.account, it.amount, it.balance, it.hash]);
+    let Some(at) = book.entries.first().map(|it| it.at) else { return Ok(()) };
     let rows: Vec<_> = book.entries.iter().map(row).collect();
     tx.exec(
         "INSERT INTO entries (seq, number, account, amount, balance, at, hash)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2, unhex(value ->> 5)
            FROM json_each(?1)",
-        params![json!(rows).to_string()],
+        params![json!(rows).to_string(), at],
     )
     .await
 }
