@@ -1,7 +1,8 @@
 //! Batches: many transactions in one request, all or none, or each for itself.
 
 use crate::access::Who;
-use crate::input::{Desk, NewTransaction};
+use crate::desk::Desk;
+use crate::input::NewTransaction;
 use crate::model::Transaction;
 use crate::rules::book::Book;
 use crate::rules::state::State;

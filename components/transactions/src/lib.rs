@@ -17,6 +17,7 @@ mod beneficiary;
 mod books;
 mod clearing;
 mod config;
+mod desk;
 mod event;
 mod hold;
 mod input;

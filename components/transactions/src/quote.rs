@@ -3,7 +3,8 @@
 //! Which transaction the quote is for is stored before it is used: a repetition after a crash uses it for the same one.
 
 use crate::books;
-use crate::input::{Desk, NewTransaction};
+use crate::desk::Desk;
+use crate::input::NewTransaction;
 use crate::model::Role;
 use crate::problem::Refused;
 use crate::store::book::{self, Needed};
@@ -45,7 +46,12 @@ pub async fn priced(
     if reply.status == StatusCode::NOT_FOUND {
         return Err(Refused::UnusableQuote("unknown").into());
     }
-    let quote: Quote = reply.json()?;
+    let quote = match reply.json::<Quote>() {
+        Ok(quote) => quote,
+        // A quote of something that is no money.
+        Err(_) if reply.status.is_success() => return Err(Refused::UnusableQuote("mismatch").into()),
+        Err(problem) => return Err(problem),
+    };
     if quote.from != amount || quote.to.amount < 1 || quote.to.currency == amount.currency {
         return Err(Refused::UnusableQuote("mismatch").into());
     }

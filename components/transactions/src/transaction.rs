@@ -2,10 +2,12 @@
 
 use crate::access::Who;
 use crate::beneficiary::Beneficiary;
-use crate::input::{Desk, NewTransaction};
+use crate::desk::Desk;
+use crate::input::NewTransaction;
 use crate::model::{HoldState, Kind, Line, Stage, Transaction};
 use crate::problem::Refused;
-use crate::rules::book::{Book, Draft};
+use crate::rules::book::Book;
+use crate::rules::draft::Draft;
 use crate::rules::state::State;
 use crate::store::book::Needed;
 use crate::store::{beneficiary, book as store_book, hold, transaction as store};

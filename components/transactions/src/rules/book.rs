@@ -3,11 +3,12 @@
 //! Whatever is refused leaves the book as it was. What is entered keeps the invariants: each currency sums to zero, no
 //! account passes its limit, each entry has the hash of the one before.
 
-use crate::model::{Account, Kind, Line, Outside, Role, Stage, Transaction};
+use crate::model::{Account, Line, Role, Stage, Transaction};
 use crate::problem::Refused;
+use crate::rules::draft::{Draft, When};
 use crate::rules::iban::Iban;
 use crate::rules::state::State;
-use souk_kit::id::{AccountId, BatchId, QuoteId, TransactionId, UserId};
+use souk_kit::id::{AccountId, UserId};
 use souk_kit::{Currency, Money, Timestamp};
 use souk_ledger::{Facts, Hash};
 use std::collections::{BTreeMap, HashMap};
@@ -51,84 +52,6 @@ pub struct NewEntry {
     pub at: Timestamp,
     /// Its hash.
     pub hash: Hash,
-}
-
-/// When a transaction is to be posted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Now.
-    Now,
-    /// At this time.
-    At(Timestamp),
-    /// It goes through clearing, which will be done at this time. Until then the money is set aside.
-    Cleared(Timestamp),
-}
-
-/// A transaction that somebody wants.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
-    /// Its id.
-    pub id: TransactionId,
-    /// What it does.
-    pub kind: Kind,
-    /// Where money goes from.
-    pub from: Option<i64>,
-    /// Where it goes.
-    pub to: Option<i64>,
-    /// How much leaves.
-    pub amount: Option<Money>,
-    /// How much arrives, if in another currency.
-    pub received: Option<Money>,
-    /// What is posted.
-    pub lines: Vec<Line>,
-    /// When.
-    pub when: When,
-    /// Whether it counts towards the limit per day, and what that is for an account without one of its own.
-    pub limited: Option<Option<i64>>,
-    /// What people wrote.
-    pub label: String,
-    /// What programs wrote.
-    pub metadata: Option<serde_json::Value>,
-    /// The other side, outside.
-    pub outside: Option<Outside>,
-    /// The price that it is made at.
-    pub quote_id: Option<QuoteId>,
-    /// The batch that it comes with.
-    pub batch_id: Option<BatchId>,
-    /// What it undoes.
-    pub reverses: Option<TransactionId>,
-    /// Why.
-    pub reason: Option<String>,
-    /// What somebody else knows it by.
-    pub key: Option<String>,
-    /// Who asked for it.
-    pub created_by: String,
-}
-
-impl Draft {
-    /// From one account to another in one currency, now.
-    pub fn between(kind: Kind, from: i64, to: i64, amount: Money, created_by: &str) -> Self {
-        Self {
-            id: TransactionId::new(),
-            kind,
-            from: Some(from),
-            to: Some(to),
-            amount: Some(amount),
-            received: None,
-            lines: vec![Line(from, -amount.amount), Line(to, amount.amount)],
-            when: When::Now,
-            limited: None,
-            label: String::new(),
-            metadata: None,
-            outside: None,
-            quote_id: None,
-            batch_id: None,
-            reverses: None,
-            reason: None,
-            key: None,
-            created_by: created_by.to_owned(),
-        }
-    }
 }
 
 /// Accounts and the head of the chain under the write lock, and what is to be written.
@@ -202,35 +125,9 @@ impl Book {
             When::Now | When::Cleared(_) => self.counted(&draft, now)?,
         };
         let number = self.head.number + 1;
-        let mut entered = Transaction {
-            number,
-            id: draft.id,
-            kind: draft.kind,
-            state: State::Pending,
-            due: None,
-            from: draft.from,
-            to: draft.to,
-            amount: draft.amount,
-            received: draft.received,
-            lines: draft.lines,
-            entries: None,
-            counted,
-            label: draft.label,
-            note: None,
-            metadata: draft.metadata,
-            outside: draft.outside,
-            quote_id: draft.quote_id,
-            batch_id: draft.batch_id,
-            reverses: draft.reverses,
-            reversed_by: None,
-            reason: draft.reason,
-            key: draft.key,
-            created_by: draft.created_by,
-            version: 1,
-            created_at: now,
-            posted_at: None,
-        };
-        match draft.when {
+        let when = draft.when;
+        let mut entered = draft.into_transaction(number, counted, now);
+        match when {
             When::Now => self.post(&mut entered, at)?,
             When::At(time) => entered.due = Some((Stage::Scheduled, time)),
             When::Cleared(time) => {

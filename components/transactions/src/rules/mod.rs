@@ -2,5 +2,6 @@
 
 pub mod book;
 pub mod clearing;
+pub mod draft;
 pub mod iban;
 pub mod state;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::AccountKind;
+use crate::model::{AccountKind, Kind};
 use proptest::prelude::*;
 use souk_ledger::{Audit, Entry};
 
