@@ -17,10 +17,6 @@ macro_rules! named {
         pub enum $name { $($(#[$about])+ $value,)+ }
 
         impl $name {
-            /// Every one.
-            #[cfg(test)]
-            pub const ALL: &'static [Self] = &[$(Self::$value),+];
-
             /// Its name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$value => $text,)+ }

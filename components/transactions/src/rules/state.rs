@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn only_these_changes_are_allowed() {
-        let allowed = State::ALL.iter().flat_map(|from| State::ALL.iter().map(move |to| (*from, *to)));
+        let all = [State::Pending, State::Posted, State::Failed, State::Cancelled, State::Reversed];
+        let allowed = all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to)));
         let allowed: Vec<_> = allowed.filter(|(from, to)| from.may_become(*to)).collect();
         let expected = [
             (State::Pending, State::Posted),
