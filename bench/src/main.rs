@@ -138,6 +138,7 @@ thread_local! {
 /// Takes a journey as far as its requests succeed; the last status.
 async fn take(connection: &mut Connection, journey: &Journey) -> Result<u16> {
     if let [request] = journey.as_slice()
+        && request.is_fixed()
         && !request.needs_answer()
     {
         return connection.ask(&request.bytes(&Values::default())).await;

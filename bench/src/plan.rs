@@ -67,6 +67,11 @@ impl Request {
         request
     }
 
+    /// Whether it is the same in every journey.
+    pub fn is_fixed(&self) -> bool {
+        self.fixed.is_some()
+    }
+
     /// Whether its answer has to be read, not only counted.
     pub fn needs_answer(&self) -> bool {
         !self.keep.is_empty() || self.until.is_some()

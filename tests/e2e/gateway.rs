@@ -269,6 +269,7 @@ async fn the_suite_is_ready_when_every_service_is() {
         "prices",
         "products",
         "rules",
+        "transactions",
         "users",
     ];
     assert_eq!(services, expected.map(str::to_owned).into());

@@ -28,6 +28,7 @@ pub mod customers;
 mod ending;
 pub mod feeds;
 pub mod inventory;
+pub mod ledger;
 pub mod opened;
 pub mod orders;
 pub mod payments;

@@ -17,6 +17,7 @@ mod doctor;
 mod env_file;
 mod generate;
 mod javascript;
+mod ledger;
 mod project;
 mod shell;
 mod suite;
@@ -41,6 +42,7 @@ enum Command {
     Chaos(chaos::ChaosArgs),
     Demo(catalogue::DemoArgs),
     Generate(generate::GenerateArgs),
+    VerifyLedger(ledger::VerifyArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -64,6 +66,7 @@ fn run(command: Command) -> Result<()> {
         Command::Chaos(args) => chaos::run(&args),
         Command::Demo(args) => catalogue::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::VerifyLedger(args) => ledger::verify(&args),
         Command::Doctor(args) => doctor::run(&args),
     }
 }

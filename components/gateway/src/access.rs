@@ -4,7 +4,8 @@ use http::Method;
 use matchit::Router;
 use souk_kit::permission::scope::{
     ACCOUNT, BILLING_READ, CUSTOMERS_READ, CUSTOMERS_WRITE, INVENTORY_READ, INVENTORY_WRITE, ORDERS_WRITE,
-    PAYMENTS_READ, PAYMENTS_WRITE, PRICES_WRITE, PRODUCTS_WRITE, SUITE, USERS_READ, USERS_WRITE,
+    PAYMENTS_READ, PAYMENTS_WRITE, PRICES_WRITE, PRODUCTS_WRITE, SUITE, TRANSACTIONS_READ,
+    TRANSACTIONS_WRITE, USERS_READ, USERS_WRITE,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -167,6 +168,31 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/prices/convert",                      "prices",    Nothing),
     (Method::POST,   "/prices/quotes",                       "prices",    Scope(ACCOUNT)),
     (Method::GET,    "/prices/quotes/{id}",                  "prices",    Scope(ACCOUNT)),
+
+    (Method::GET,     "/accounts",                             "transactions", Token),
+    (Method::POST,    "/accounts",                             "transactions", Token),
+    (Method::GET,     "/accounts/{id}",                        "transactions", Token),
+    (Method::PATCH,   "/accounts/{id}",                        "transactions", Token),
+    (Method::GET,     "/accounts/{id}/balance",                "transactions", Token),
+    (Method::GET,     "/accounts/{id}/statement",              "transactions", Token),
+    (Method::GET,     "/transactions",                         "transactions", Token),
+    (Method::POST,    "/transactions",                         "transactions", Token),
+    (Method::POST,    "/transactions/batches",                 "transactions", Token),
+    (Method::GET,     "/transactions/{id}",                    "transactions", Token),
+    (Method::PATCH,   "/transactions/{id}",                    "transactions", Token),
+    (Method::POST,    "/transactions/{id}/reverse",            "transactions", Scope(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/transactions/{id}/proof",              "transactions", Token),
+    (Method::GET,     "/holds",                                "transactions", Token),
+    (Method::POST,    "/holds",                                "transactions", Scope(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/holds/{id}",                           "transactions", Token),
+    (Method::POST,    "/holds/{id}/capture",                   "transactions", Scope(TRANSACTIONS_WRITE)),
+    (Method::POST,    "/holds/{id}/release",                   "transactions", Scope(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/beneficiaries",                        "transactions", Scope(ACCOUNT)),
+    (Method::POST,    "/beneficiaries",                        "transactions", Scope(ACCOUNT)),
+    (Method::DELETE,  "/beneficiaries/{id}",                   "transactions", Scope(ACCOUNT)),
+    (Method::POST,    "/clearing/incoming",                    "transactions", Scope(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/ledger/roots",                         "transactions", Scope(TRANSACTIONS_READ)),
+    (Method::GET,     "/ledger/entries",                       "transactions", Scope(TRANSACTIONS_READ)),
 ];
 
 /// Where the suite's own API begins.

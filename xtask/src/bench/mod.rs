@@ -21,6 +21,7 @@ use crate::up;
 
 mod buying;
 mod exchange;
+mod ledger;
 mod queries;
 mod report;
 mod usage;
@@ -53,6 +54,9 @@ pub struct BenchArgs {
     /// Generated products in the shop
     #[arg(long, default_value_t = 100_000)]
     products: usize,
+    /// Entries of the account with the long history
+    #[arg(long, default_value_t = 100_000)]
+    entries: usize,
     /// Connections, each with one request under way
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -86,6 +90,14 @@ pub enum Measure {
     Checkout,
     /// An amount converted between currencies and tokens, as a stranger
     Convert,
+    /// A transfer between two wallets, by 8 clients
+    Transfer,
+    /// A batch of 1,000 transfers, all or none, by 8 clients
+    TransferBatch,
+    /// Balances and pages of a statement: of an account with 1,000 entries, and of one with --entries
+    Balance,
+    /// The second of them alone
+    BalanceLong,
     /// Second start to the first answer
     Start,
     /// Resident memory of the host
@@ -233,7 +245,35 @@ impl Bench<'_> {
             exchange::opens(&bootstrap::signed_in(api, secrets)?)?;
             self.load(Measure::Convert, api, &exchange::conversions())?;
         }
-        self.buying(api, secrets)
+        self.buying(api, secrets)?;
+        self.ledger(api, secrets)
+    }
+
+    /// Transfers and accounts.
+    fn ledger(&mut self, api: &Api, secrets: &EnvFile) -> Result<()> {
+        let measures = [Measure::Transfer, Measure::TransferBatch, Measure::Balance, Measure::BalanceLong];
+        if !measures.into_iter().any(|measure| self.wants(measure)) {
+            return Ok(());
+        }
+        let (email, password) = bootstrap::credentials(secrets)?;
+        let token = api.sign_in(email, password)?;
+        let admin = api.with_token(token.as_str());
+        let wallets = ledger::opened(&admin, &token)?;
+        if self.wants(Measure::Transfer) {
+            self.travel(Measure::Transfer, api, &wallets.transfers(), BUYERS)?;
+        }
+        if self.wants(Measure::TransferBatch) {
+            self.travel(Measure::TransferBatch, api, &wallets.batches(), BUYERS)?;
+        }
+        if self.wants(Measure::Balance) {
+            let looks = ledger::looks(&admin, &token, ledger::BATCH)?;
+            self.travel(Measure::Balance, api, &looks, self.args.connections)?;
+        }
+        if self.wants(Measure::Balance) || self.wants(Measure::BalanceLong) {
+            let looks = ledger::looks(&admin, &token, self.args.entries)?;
+            self.travel(Measure::BalanceLong, api, &looks, self.args.connections)?;
+        }
+        Ok(())
     }
 
     /// Carts and checkouts.

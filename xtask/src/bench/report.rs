@@ -71,6 +71,10 @@ pub fn title(measure: Measure) -> &'static str {
         Measure::CartLine => "cart line added",
         Measure::Checkout => "complete checkout",
         Measure::Convert => "conversion",
+        Measure::Transfer => "transfer",
+        Measure::TransferBatch => "batch of 1,000",
+        Measure::Balance => "balance, 1,000 entries",
+        Measure::BalanceLong => "balance, --entries",
         Measure::Start => "second start",
         Measure::Memory => "memory",
     }
@@ -85,7 +89,14 @@ fn target(measure: Measure) -> Option<Target> {
         Measure::Search => Some(target(1_500.0, 30)),
         Measure::CartLine => Some(target(1_500.0, 30)),
         Measure::Checkout => Some(target(200.0, 100)),
-        Measure::Floor | Measure::Login | Measure::Start | Measure::Memory => None,
+        Measure::Transfer => Some(target(800.0, 50)),
+        Measure::TransferBatch => Some(target(10.0, 2_000)),
+        Measure::Floor
+        | Measure::Login
+        | Measure::Balance
+        | Measure::BalanceLong
+        | Measure::Start
+        | Measure::Memory => None,
     }
 }
 
