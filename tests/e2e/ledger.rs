@@ -227,3 +227,22 @@ async fn the_shop_posts_what_its_books_need() {
     ana.deposits(&own, 100).await.is_refused(403, "forbidden");
     ana.transfers(&own, &wallet, 1).await.is_refused(409, "insufficient-funds");
 }
+
+#[tokio::test]
+async fn a_person_is_told_of_their_accounts_and_the_books_outlive_them() {
+    let Some(bank) = Bank::opens().await else { return };
+    let (ana, account) = bank.customer("ana", 1_000).await;
+    let iban = ana.get(format!("/api/v1/accounts/{account}")).await.is(200).text("/iban").to_owned();
+    ana.post("/api/v1/beneficiaries", &json!({"iban": iban, "name": "Ana"})).await.is(201).accept();
+    let export = ana.exports().await.is(200);
+    assert_eq!(export.text("/services/transactions/accounts/0/id"), account);
+    assert_eq!(export.text("/services/transactions/beneficiaries/0/name"), "Ana");
+    ana.deletes_account().await.is(204).accept();
+    bank.suite.has_delivered().await;
+    let count = |table| {
+        let sql = format!("SELECT count(*) FROM {table} WHERE owner = ?1");
+        bank.database().query_row(&sql, [ana.id()], |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    assert_eq!((count("beneficiaries"), count("accounts")), (0, 1));
+    bank.is_sound();
+}

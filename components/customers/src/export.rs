@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 /// The services that hold something on a person: each answers `GET /internal/persons/{user_id}` to this one, and must be
 /// named in `allowed_outbound_hosts`.
-const ASKED: &[&str] = &["users", "orders", "payments", "billing", "prices"];
+const ASKED: &[&str] = &["users", "orders", "payments", "billing", "prices", "transactions"];
 
 /// Everything that is held on a person.
 #[derive(Debug, Serialize, ToSchema)]

@@ -25,6 +25,7 @@ mod ledger;
 mod maintenance;
 mod model;
 mod payment;
+mod person;
 mod problem;
 mod quote;
 mod rules;
@@ -52,6 +53,7 @@ pub static SERVICE: Service = Service {
     routes,
     problems: problem::ALL,
     subscriptions: &[Subscription { event: event::RECEIVED, subscriber: "payments" }],
+    on_event: Some(|tx, event| Box::pin(person::hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
 };
@@ -87,4 +89,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(clearing::incoming))
         .routes(routes!(ledger::roots))
         .routes(routes!(ledger::export))
+        .routes(routes!(person::told))
 }

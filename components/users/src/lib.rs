@@ -34,6 +34,7 @@ pub static SERVICE: Service = Service {
         Subscription { event: "souk.user.deleted", subscriber: "auth" },
         Subscription { event: "souk.user.deleted", subscriber: "customers" },
         Subscription { event: "souk.user.deleted", subscriber: "prices" },
+        Subscription { event: "souk.user.deleted", subscriber: "transactions" },
         Subscription { event: "souk.user.password_changed", subscriber: "auth" },
     ],
     maintain: Some(|ctx| Box::pin(credentials::purge(ctx))),

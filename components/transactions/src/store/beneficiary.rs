@@ -52,3 +52,8 @@ pub async fn remove(conn: &Conn, owner: UserId, id: BeneficiaryId) -> Result<boo
     let sql = "DELETE FROM beneficiaries WHERE id = ?1 AND owner = ?2 RETURNING id";
     Ok(conn.one(sql, params![id, owner], |_| Ok(())).await?.is_some())
 }
+
+/// Removes all that somebody has. Index: `beneficiaries_by_owner`.
+pub async fn forget_of(tx: &Tx, owner: &str) -> Result<(), DbError> {
+    tx.exec("DELETE FROM beneficiaries WHERE owner = ?1", params![owner]).await
+}

@@ -6,7 +6,7 @@ use crate::rules::iban::Iban;
 use crate::store::account;
 use serde_json::{Value, json};
 use souk_kit::id::{AccountId, HoldId, UserId};
-use souk_kit::{Conn, Currency, DbError, Row, Timestamp, Tx, params};
+use souk_kit::{Conn, Currency, DbError, Timestamp, Tx, params};
 use souk_ledger::Hash;
 
 /// Which accounts are needed.
@@ -265,9 +265,4 @@ pub async fn write_entries(tx: &Tx, book: &Book) -> Result<(), DbError> {
         params![json!(rows).to_string(), at],
     )
     .await
-}
-
-/// A text that may be missing.
-pub fn optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, DbError> {
-    Ok(row.get::<Option<&str>>(column)?.and_then(|text| text.parse().ok()))
 }

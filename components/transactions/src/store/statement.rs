@@ -3,7 +3,6 @@
 use crate::model::{Kind, Outside};
 use crate::rules::iban::Iban;
 use crate::rules::state::State;
-use crate::store::book::optional;
 use souk_kit::id::TransactionId;
 use souk_kit::{Conn, DbError, Row, Timestamp, params};
 
@@ -43,7 +42,7 @@ fn read(row: &Row<'_>) -> Result<Line, DbError> {
         kind: row.parse("kind")?,
         state: row.parse("state")?,
         label: row.get("label")?,
-        other: optional(row, "other")?,
+        other: row.optional("other")?,
         outside: outside.and_then(|text| serde_json::from_str(text).ok()),
     })
 }

@@ -2,7 +2,6 @@
 
 use crate::model::{Kind, Stage, Transaction};
 use crate::rules::state::State;
-use crate::store::book::optional;
 use souk_kit::id::{TransactionId, UserId};
 use souk_kit::{Conn, DbError, Money, Row, Timestamp, Tx, params};
 
@@ -11,7 +10,7 @@ const DUE_AT_ONCE: u32 = 50;
 
 fn money(row: &Row<'_>, amount: &str, currency: &str) -> Result<Option<Money>, DbError> {
     let amount: Option<i64> = row.get(amount)?;
-    Ok(amount.zip(optional(row, currency)?).map(|(amount, currency)| Money::new(amount, currency)))
+    Ok(amount.zip(row.optional(currency)?).map(|(amount, currency)| Money::new(amount, currency)))
 }
 
 fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<Option<T>, DbError> {
@@ -26,7 +25,7 @@ fn read(row: &Row<'_>) -> Result<Transaction, DbError> {
         id: row.parse("id")?,
         kind: row.parse("kind")?,
         state: row.parse("state")?,
-        due: optional::<Stage>(row, "stage")?.zip(due_at),
+        due: row.optional::<Stage>("stage")?.zip(due_at),
         from: row.get("from_account")?,
         to: row.get("to_account")?,
         amount: money(row, "amount", "currency")?,
@@ -38,10 +37,10 @@ fn read(row: &Row<'_>) -> Result<Transaction, DbError> {
         note: row.get("note")?,
         metadata: json(row, "metadata")?,
         outside: json(row, "outside")?,
-        quote_id: optional(row, "quote_id")?,
-        batch_id: optional(row, "batch_id")?,
-        reverses: optional(row, "reverses")?,
-        reversed_by: optional(row, "reversed_by")?,
+        quote_id: row.optional("quote_id")?,
+        batch_id: row.optional("batch_id")?,
+        reverses: row.optional("reverses")?,
+        reversed_by: row.optional("reversed_by")?,
         reason: row.get("reason")?,
         key: row.get("key")?,
         created_by: row.get("created_by")?,
