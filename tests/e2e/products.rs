@@ -366,7 +366,7 @@ async fn variants_are_read_by_their_ids() {
             "variant_id": variant["id"], "product_id": product.id(), "slug": product.slug(), "sku": variant["sku"],
             "title": product.json["title"], "options": variant["options"], "price": variant["price"],
             "weight_g": variant["weight_g"], "categories": product.json["categories"],
-            "available": variant["available"],
+            "available": variant["available"], "sold_out": false,
         })
     };
     assert_eq!(seen.json(), &json!([expected(&two, blue), expected(&one, only), expected(&two, red)]));
