@@ -1,12 +1,12 @@
 //! The only public route: what it lets through, what it adds, what it refuses. Tokens are in `edge.rs` and `security.rs`,
-//! services that fail in `faults.rs`, what it documents in `documents.rs`.
+//! services that fail in `faults.rs`, what it documents in `documents.rs`, bodies in `bodies.rs`, what is for browsers in
+//! `browsers.rs`.
 
 use http::Method;
 use serde_json::json;
 use souk_tests::contract::{document, operations, problem_kinds};
-use souk_tests::{Answer, Person, Suite, Until, user};
+use souk_tests::{Person, Suite, Until};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Duration;
 
 #[tokio::test]
 async fn what_is_in_no_table_does_not_exist() {
@@ -38,7 +38,7 @@ async fn methods(person: &Person) -> BTreeMap<String, BTreeSet<String>> {
     methods
 }
 
-fn list(header: Option<&str>) -> BTreeSet<String> {
+pub fn list(header: Option<&str>) -> BTreeSet<String> {
     header.unwrap_or_default().split(',').map(|one| one.trim().to_owned()).collect()
 }
 
@@ -94,161 +94,6 @@ async fn every_answer_can_be_found_in_the_logs() {
         assert!(id.starts_with("req_") && ids.insert(id), "the id of {answer} is not its own");
         assert!(answer.header("traceparent").is_some_and(|trace| trace.len() == 55), "{answer}");
     }
-}
-
-fn is_hardened(answer: &Answer) {
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");
-    assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{answer}");
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{answer}");
-    let policy = answer.header("content-security-policy").unwrap_or_default();
-    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    assert!(!policy.contains("unsafe"), "{policy}");
-}
-
-#[tokio::test]
-async fn a_browser_is_told_to_be_careful_with_every_answer() {
-    let shop = Suite::start().await;
-    let ana = shop.sign_up("ana").await;
-    let paths = [
-        "/",
-        "/docs",
-        "/openapi.json",
-        "/ready",
-        "/problems/not-found",
-        "/api/v1/categories",
-        "/api/v1/users/me",
-        "/api/v1/users",
-        "/api/v1/nothing",
-        "/nothing",
-        "/.well-known/jwks.json",
-    ];
-    for path in paths {
-        let answer = ana.get(path).await;
-        is_hardened(&answer);
-        assert!(
-            answer.header("strict-transport-security").is_none(),
-            "{answer} insists on TLS over plain HTTP"
-        );
-        assert!(
-            answer.headers.keys().all(|name| !name.as_str().starts_with("souk-")),
-            "{:?}",
-            answer.headers
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_suite_behind_tls_insists_on_it() {
-    let Some(shop) = Suite::own_with(&[("public_url", "https://shop.example")]).await else { return };
-    let answer = shop.stranger().get("/api/v1/categories").await.is(200);
-    let policy = answer.header("strict-transport-security").unwrap_or_default();
-    assert!(policy.starts_with("max-age="), "{policy}");
-}
-
-/// What a browser asks before a page of `origin` may send a request of `method` with headers of its own.
-async fn preflight(person: &Person, path: &str, origin: &str, method: &str) -> Answer {
-    let request = person.sends(Method::OPTIONS, path).header("origin", origin);
-    request.header("access-control-request-method", method).await
-}
-
-#[tokio::test]
-async fn pages_of_listed_origins_may_call_the_api() {
-    let variables =
-        [("public_url", "https://shop.example"), ("cors_origins", "https://a.example http://b.example:81")];
-    let Some(shop) = Suite::own_with(&variables).await else { return };
-    let stranger = shop.stranger();
-    for origin in ["https://shop.example", "https://a.example", "http://b.example:81"] {
-        let answer = preflight(&stranger, "/api/v1/products", origin, "POST").await.is(204);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{:?}", answer.headers);
-        assert!(list(answer.header("access-control-allow-methods")).contains("POST"), "{:?}", answer.headers);
-        let headers = list(answer.header("access-control-allow-headers"));
-        for name in ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"] {
-            assert!(headers.contains(name), "{name} is not in {headers:?}");
-        }
-        assert!(answer.header("access-control-allow-credentials").is_none(), "tokens travel in a header");
-        let answer = stranger.get("/api/v1/categories").header("origin", origin).await.is(200);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{:?}", answer.headers);
-        assert!(list(answer.header("access-control-expose-headers")).contains("x-request-id"));
-        // A page must be able to read why it was refused.
-        let refused = stranger.get("/api/v1/users").header("origin", origin).await;
-        assert_eq!(refused.header("access-control-allow-origin"), Some(origin), "{:?}", refused.headers);
-    }
-}
-
-#[tokio::test]
-async fn pages_of_other_origins_may_not() {
-    let Some(shop) = Suite::own_with(&[("cors_origins", "https://a.example")]).await else { return };
-    let stranger = shop.stranger();
-    let others = [
-        "https://evil.example",
-        "http://a.example",
-        "https://a.example:444",
-        "https://a.example.evil.example",
-        "null",
-        "",
-    ];
-    for origin in others {
-        let asked = preflight(&stranger, "/api/v1/products", origin, "POST").await;
-        let got = stranger.get("/api/v1/categories").header("origin", origin).await.is(200);
-        for answer in [asked, got] {
-            assert!(answer.header("access-control-allow-origin").is_none(), "{origin}: {:?}", answer.headers);
-        }
-    }
-}
-
-#[tokio::test]
-async fn any_origin_may_if_the_operator_says_so() {
-    let Some(shop) = Suite::own_with(&[("cors_origins", "*")]).await else { return };
-    let origin = "https://anywhere.example";
-    let answer = shop.stranger().get("/api/v1/categories").header("origin", origin).await.is(200);
-    let allowed = answer.header("access-control-allow-origin");
-    assert!(allowed == Some("*") || allowed == Some(origin), "{:?}", answer.headers);
-    assert!(answer.header("access-control-allow-credentials").is_none(), "{:?}", answer.headers);
-}
-
-#[tokio::test]
-async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
-    let shop = Suite::start().await;
-    // Nothing of it follows; were it waited for, the suite would answer only when it gives up.
-    let announced = |bytes: &str| format!("Content-Type: application/json\r\nContent-Length: {bytes}\r\n");
-    for bytes in ["1048577", "999999999999", "18446744073709551615"] {
-        let answer = shop.is_asked_with("POST", "/api/v1/users", &announced(bytes)).await;
-        // The last one is beyond what HTTP libraries count to; some refuse it before it gets here.
-        assert!(matches!(answer.status, Some(400 | 413 | 431)), "{bytes}: {}", answer.text);
-    }
-    let answer = shop.is_asked_with("POST", "/api/v1/users", &announced("1048577")).await;
-    assert!(answer.text.contains("/problems/body-too-large"), "{}", answer.text);
-}
-
-#[tokio::test]
-async fn a_body_that_grows_too_large_is_cut_off() {
-    let shop = Suite::start().await;
-    let mut request = b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-        Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        .to_vec();
-    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-    for _ in 0..17 {
-        request.extend_from_slice(chunk.as_bytes());
-    }
-    request.extend_from_slice(b"0\r\n\r\n");
-    let answer = shop.is_sent(&request).await;
-    assert_eq!(answer.status, Some(413), "{}", answer.text);
-    assert!(answer.text.contains("/problems/body-too-large"), "{}", answer.text);
-}
-
-#[tokio::test]
-async fn a_body_in_chunks_is_a_body() {
-    let shop = Suite::start().await;
-    let user = user("ana").to_string();
-    let (start, end) = user.split_at(user.len() / 2);
-    let request = format!(
-        "POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{start}\r\n{:x}\r\n{end}\r\n0\r\n\r\n",
-        start.len(),
-        end.len(),
-    );
-    let answer = shop.is_sent(request.as_bytes()).await;
-    assert_eq!(answer.status, Some(201), "{}", answer.text);
 }
 
 #[tokio::test]
@@ -389,41 +234,6 @@ async fn a_challenge_says_what_is_missing() {
     let refused = ana.get("/api/v1/users").without_token().await.is_refused(401, "unauthenticated");
     let challenge = refused.answer().header("www-authenticate").unwrap_or_default();
     assert!(challenge.starts_with("Bearer ") && !challenge.contains("error"), "{challenge}");
-}
-
-#[tokio::test]
-async fn bodies_of_many_people_at_once_are_not_mixed_up() {
-    let shop = Suite::start().await;
-    let stranger = shop.stranger();
-    let registers = (0..24).map(|number| {
-        let stranger = stranger.clone();
-        async move {
-            let mut user = user(&format!("person{number}"));
-            user["name"] = json!(format!("{number}-{}", "x".repeat(number)));
-            let answer = stranger.registers(&user).await.is(201);
-            assert_eq!(answer.json()["name"], user["name"]);
-            assert_eq!(answer.json()["email"], user["email"]);
-        }
-    });
-    futures::future::join_all(registers).await;
-}
-
-#[tokio::test]
-async fn what_a_client_sends_too_slowly_is_no_fault_of_a_service() {
-    let Some(shop) = Suite::own().await else { return };
-    // Of 100 bytes that are announced, one comes.
-    let request = b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-        Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    let answer = shop.is_sent(request).await;
-    assert_eq!(answer.status, Some(408), "{}", answer.text);
-    assert!(answer.text.contains("/problems/request-timeout"), "{}", answer.text);
-}
-
-#[tokio::test]
-async fn a_service_that_is_slow_with_a_whole_body_is_to_blame_itself() {
-    let Some(shop) = Suite::own().await else { return };
-    shop.faults().slow("users", Duration::from_secs(60), Until::Times(1));
-    shop.stranger().registers(&user("ana")).await.is_refused(504, "timeout");
 }
 
 #[tokio::test]
