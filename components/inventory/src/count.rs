@@ -3,7 +3,6 @@
 use crate::item::{self, MAX_UNITS};
 use crate::model::{Kind, Movement};
 use crate::movement::must_be_locations;
-use crate::rules;
 use crate::store::movement as store;
 use axum::Json;
 use axum::response::Response;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use souk_kit::id::{LocationId, MovementId, VariantId};
 use souk_kit::permission::scope::INVENTORY_WRITE;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{Attempt, Caller, Ctx, FieldError, Problem, Result, Submit, Timestamp};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -27,7 +27,7 @@ pub struct Count {
     #[garde(skip)]
     location_id: LocationId,
     /// In words.
-    #[garde(length(chars, min = 1, max = 200), custom(line))]
+    #[garde(length(chars, min = 1, max = 200), custom(text::line))]
     reason: String,
     /// At most 1,000 variants, each once.
     #[garde(length(min = 1, max = MAX_LINES), dive)]
@@ -78,10 +78,6 @@ pub struct Line {
 pub struct CountReport {
     /// In the order of the request.
     lines: Vec<Line>,
-}
-
-fn line(text: &str, (): &()) -> garde::Result {
-    rules::says_something(text).map_err(garde::Error::new)
 }
 
 /// Say what was counted at a location. What differs becomes an adjustment, line by line.

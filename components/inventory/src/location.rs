@@ -3,7 +3,6 @@
 use crate::item;
 use crate::model::Location;
 use crate::problem::Refused;
-use crate::rules;
 use crate::store::location as store;
 use axum::response::Response;
 use garde::Validate;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use souk_kit::id::LocationId;
 use souk_kit::permission::scope::{INVENTORY_READ, INVENTORY_WRITE};
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::valid::present;
 use souk_kit::{
     Attempt, Caller, Ctx, DbError, IfMatch, Page, PageQuery, PathId, Problem, Result, Submit, Tagged,
@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 #[schema(example = json!({"name": "Lyon"}))]
 pub struct NewLocation {
     /// Its name, unique.
-    #[garde(length(chars, min = 1, max = 100), custom(line))]
+    #[garde(length(chars, min = 1, max = 100), custom(text::line))]
     name: String,
 }
 
@@ -36,16 +36,12 @@ pub struct NewLocation {
 pub struct LocationChange {
     /// Its name, unique.
     #[serde(deserialize_with = "present")]
-    #[garde(inner(length(chars, min = 1, max = 100), custom(line)))]
+    #[garde(inner(length(chars, min = 1, max = 100), custom(text::line)))]
     name: Option<String>,
     /// Whether what lies there is for sale. What is reserved there stays so, and can be shipped.
     #[serde(deserialize_with = "present")]
     #[garde(skip)]
     active: Option<bool>,
-}
-
-fn line(text: &str, (): &()) -> garde::Result {
-    rules::says_something(text).map_err(garde::Error::new)
 }
 
 /// List locations.

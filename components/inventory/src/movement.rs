@@ -3,7 +3,6 @@
 use crate::item::{self, MAX_UNITS};
 use crate::model::{Kind, Movement};
 use crate::problem::Refused;
-use crate::rules;
 use crate::store::{location, movement as store};
 use axum::response::Response;
 use garde::Validate;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use souk_kit::id::{LocationId, MovementId, VariantId};
 use souk_kit::permission::scope::{INVENTORY_READ, INVENTORY_WRITE};
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{
     Attempt, Caller, Conn, Ctx, DbError, FieldError, Page, PageQuery, Problem, Result, Submit, Timestamp,
     ValidQuery,
@@ -78,12 +78,8 @@ pub struct NewMovement {
     #[serde(default)]
     to_location_id: Option<LocationId>,
     /// In words.
-    #[garde(length(chars, min = 1, max = 200), custom(line))]
+    #[garde(length(chars, min = 1, max = 200), custom(text::line))]
     reason: String,
-}
-
-fn line(text: &str, (): &()) -> garde::Result {
-    rules::says_something(text).map_err(garde::Error::new)
 }
 
 impl NewMovement {

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use souk_kit::id::{LocationId, VariantId};
-use souk_kit::text::{is_control, is_visible};
 use std::collections::BTreeMap;
 
 /// How many units of which variant.
@@ -88,17 +87,6 @@ pub fn merged(lines: impl IntoIterator<Item = (VariantId, i64)>) -> Wanted {
         *wanted.entry(variant).or_default() += quantity;
     }
     wanted
-}
-
-/// Whether a text is one line that says something.
-pub fn says_something(text: &str) -> Result<(), &'static str> {
-    if !is_visible(text) || text.trim() != text {
-        return Err("must say something, without white space at either end");
-    }
-    match text.chars().any(is_control) {
-        true => Err("must not contain control characters"),
-        false => Ok(()),
-    }
 }
 
 #[cfg(test)]

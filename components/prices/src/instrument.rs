@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::permission::scope::PRICES_WRITE;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{
     Caller, Conn, Ctx, Currency, FieldError, IfMatch, Page, PageQuery, PathId, Problem, Result, Tagged,
     Valid, ValidQuery,
@@ -46,7 +47,7 @@ pub struct InstrumentSetting {
     #[garde(skip)]
     kind: Kind,
     /// Its name.
-    #[garde(length(chars, min = 1, max = 100), custom(line))]
+    #[garde(length(chars, min = 1, max = 100), custom(text::line))]
     name: String,
     /// How many decimals its amounts have; of a currency those of ISO 4217.
     #[garde(range(max = 30))]
@@ -55,14 +56,6 @@ pub struct InstrumentSetting {
     #[garde(dive)]
     #[serde(default)]
     sources: Sources,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn line(text: &str, (): &()) -> garde::Result {
-    match text.trim() == text && !text.chars().any(char::is_control) {
-        true => Ok(()),
-        false => Err(garde::Error::new("must be one line, without space around it")),
-    }
 }
 
 /// List instruments, by their codes: every currency of ISO 4217, and the tokens.

@@ -1,22 +1,12 @@
 //! What the shop has chosen: the numbers among the component's variables.
 
-use souk_kit::{Problem, Result, settings};
+use souk_kit::Result;
+use souk_kit::settings::{number, seconds};
 use std::time::Duration;
-
-/// A variable that is a whole number.
-pub async fn number(name: &str) -> Result<u32> {
-    let text = settings::variable(name).await?;
-    text.trim().parse().map_err(|_| Problem::internal(format!("variable {name} must be a whole number")))
-}
-
-/// A variable that is a number of seconds.
-pub async fn seconds(name: &str) -> Result<Duration> {
-    Ok(Duration::from_secs(number(name).await?.into()))
-}
 
 /// A variable that is a number of days.
 pub async fn days(name: &str) -> Result<Duration> {
-    Ok(Duration::from_secs(u64::from(number(name).await?) * 24 * 3600))
+    Ok(Duration::from_secs(u64::from(number::<u32>(name).await?) * 24 * 3600))
 }
 
 /// By how many ten-thousandths a source may be off.

@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::convert::Rounding;
 use crate::model::{Amount, Code, Quote, TOO_LARGE, Units};
 use crate::problem::Refused;
-use crate::{options, store};
+use crate::store;
 use axum::Json;
 use axum::response::Response;
 use garde::Validate;
@@ -15,7 +15,7 @@ use souk_kit::id::{QuoteId, UserId};
 use souk_kit::permission::scope::ACCOUNT;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
-    Attempt, Caller, Ctx, FieldError, PathId, Problem, Result, Subject, Submit, Timestamp, Valid,
+    Attempt, Caller, Ctx, FieldError, PathId, Problem, Result, Subject, Submit, Timestamp, Valid, settings,
 };
 use utoipa::ToSchema;
 
@@ -182,7 +182,7 @@ async fn promise(book: &Book, body: NewQuote, side: Side, owner: String) -> Resu
     }
     let now = Timestamp::now();
     let way = book.usable(&body.from, &body.to, now)?;
-    let spread_bp = options::number("quote_spread_bp").await?;
+    let spread_bp = settings::number("quote_spread_bp").await?;
     let ratio = way.ratio().less(spread_bp);
     let rate = if spread_bp == 0 { way.rate() } else { ratio.decimal() };
     let (given, had) = match side {
@@ -198,7 +198,7 @@ async fn promise(book: &Book, body: NewQuote, side: Side, owner: String) -> Resu
         if amount.is_zero() { Err(Refused::AmountTooSmall.into()) } else { Ok::<_, Problem>(amount) }
     };
     let (from, to) = (computed(given, body.from)?, computed(had, body.to)?);
-    let lasts = options::seconds("quote_ttl_s").await?;
+    let lasts = settings::seconds("quote_ttl_s").await?;
     let expires_at = now.after(lasts).min(way.times.refuse_at);
     let (id, as_of) = (QuoteId::new(), way.times.as_of);
     Ok(Quote { id, owner, from, to, rate, as_of, created_at: now, expires_at, used_by: None })

@@ -1,7 +1,7 @@
 //! Asking providers: not too often, by one instance at a time, and less often while they fail.
 
 use crate::model::Observation;
-use crate::options::{self, Limits};
+use crate::options::Limits;
 use crate::provider::{self, Failure, News, Provider, Told};
 use crate::store::rate::Pair;
 use crate::store::{instrument, provider as store, rate};
@@ -112,11 +112,11 @@ async fn one(
     if origin.is_empty() {
         return Ok(Outcome::new(name, State::Off));
     }
-    let interval = options::seconds(variables.interval).await?;
+    let interval = settings::seconds(variables.interval).await?;
     let Some(turn) = store::read(&ctx.conn().await?, name, now).await? else {
         return Ok(Outcome::new(name, State::Off));
     };
-    if let Some(state) = keeps_from_asking(&turn, options::number("daily_calls").await?, is_asked_for, now) {
+    if let Some(state) = keeps_from_asking(&turn, settings::number("daily_calls").await?, is_asked_for, now) {
         return Ok(Outcome { next_at: Some(turn.next_at), ..Outcome::new(name, state) });
     }
     let lease = JobId::new().to_string();

@@ -6,7 +6,7 @@ use crate::problem::Refused;
 use crate::rules::iban::Iban;
 use crate::store::account::{self as store, New};
 use crate::view::{AccountView, Balance};
-use crate::{books, config, text};
+use crate::{books, config};
 use axum::Json;
 use axum::response::Response;
 use garde::Validate;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use souk_kit::id::{AccountId, UserId};
 use souk_kit::money::MAX_AMOUNT;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::valid::present;
 use souk_kit::{
     Attempt, Caller, Ctx, Currency, DbError, FieldError, IfMatch, Money, Page, PageQuery, PathId, Problem,

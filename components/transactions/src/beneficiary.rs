@@ -2,13 +2,13 @@
 
 use crate::rules::iban::Iban;
 use crate::store::beneficiary as store;
-use crate::text;
 use axum::response::Response;
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use souk_kit::id::BeneficiaryId;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{
     Attempt, Caller, Ctx, FieldError, Page, PageQuery, PathId, Problem, Result, Submit, Timestamp, ValidQuery,
 };

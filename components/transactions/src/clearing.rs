@@ -2,6 +2,7 @@
 //! decides (`rules/clearing.rs`).
 
 use crate::access::Who;
+use crate::books;
 use crate::config;
 use crate::event;
 use crate::hold::must_be_amount;
@@ -16,13 +17,13 @@ use crate::store::book::{self as store_book, Needed};
 use crate::store::{hold, transaction as store};
 use crate::transaction::{end, undo};
 use crate::view::TransactionView;
-use crate::{books, text};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::id::TransactionId;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{Attempt, Caller, Ctx, Money, Problem, Result, Submit, Timestamp, Tx};
 use utoipa::ToSchema;
 

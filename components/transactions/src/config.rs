@@ -1,7 +1,7 @@
 //! What the variables of the component say.
 
-use souk_kit::settings::variable;
-use souk_kit::{Problem, Result};
+use souk_kit::Result;
+use souk_kit::settings::{number, seconds, variable};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -29,27 +29,17 @@ pub async fn load() -> Result<&'static Config> {
     if let Some(config) = CONFIG.get() {
         return Ok(config);
     }
-    let daily_out = number("ledger_daily_out").await?;
+    let daily_out: i64 = number("ledger_daily_out").await?;
     let config = Config {
         country: variable("ledger_country").await?,
         bank: variable("ledger_bank").await?,
         daily_out: (daily_out > 0).then_some(daily_out),
         clearing_delay: seconds("clearing_delay_s").await?,
         root_interval: seconds("root_interval_s").await?,
-        root_entries: number("root_entries").await?.clamp(1, MAX_ROOT_ENTRIES),
+        root_entries: number::<i64>("root_entries").await?.clamp(1, MAX_ROOT_ENTRIES),
     };
     Ok(CONFIG.get_or_init(|| config))
 }
 
 /// A proof reads as many hashes as a root covers.
 const MAX_ROOT_ENTRIES: i64 = 65_536;
-
-async fn number(name: &str) -> Result<i64> {
-    let text = variable(name).await?;
-    text.parse().map_err(|_| Problem::internal(format!("variable {name} is no number: {text}")))
-}
-
-async fn seconds(name: &str) -> Result<Duration> {
-    let number = u64::try_from(number(name).await?);
-    number.map(Duration::from_secs).map_err(|_| Problem::internal(format!("variable {name} is below zero")))
-}

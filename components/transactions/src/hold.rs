@@ -10,7 +10,7 @@ use crate::rules::draft::Draft;
 use crate::store::book::{self as store_book, Needed};
 use crate::store::{account, hold as store};
 use crate::view::{HoldView, TransactionView};
-use crate::{books, config, event, text};
+use crate::{books, config, event};
 use axum::Json;
 use axum::response::Response;
 use garde::Validate;
@@ -18,6 +18,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use souk_kit::id::{AccountId, HoldId};
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::{
     Attempt, Caller, Conn, Ctx, DbError, FieldError, Money, Page, PageQuery, PathId, Problem, Result, Submit,
     Timestamp, Tx, ValidQuery,

@@ -31,7 +31,6 @@ mod quote;
 mod rules;
 mod statement;
 mod store;
-mod text;
 mod transaction;
 mod view;
 

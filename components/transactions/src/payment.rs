@@ -11,7 +11,7 @@ use crate::rules::draft::Draft;
 use crate::store::book::{self as store_book, Needed};
 use crate::store::{hold as store, transaction};
 use crate::view::{AccountView, HoldView, TransactionView};
-use crate::{books, event, text};
+use crate::{books, event};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -19,6 +19,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::id::{PaymentId, UserId};
 use souk_kit::problem::{ProblemDocument, kinds};
+use souk_kit::text;
 use souk_kit::{Caller, Ctx, Currency, Money, PathId, Problem, Result, Timestamp, Tx, Valid};
 use utoipa::ToSchema;
 

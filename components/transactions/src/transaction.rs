@@ -12,13 +12,14 @@ use crate::rules::state::State;
 use crate::store::book::Needed;
 use crate::store::{beneficiary, book as store_book, hold, transaction as store};
 use crate::view::TransactionView;
-use crate::{access, books, config, event, quote, text};
+use crate::{access, books, config, event, quote};
 use axum::response::Response;
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
 use souk_kit::id::{AccountId, TransactionId};
 use souk_kit::problem::ProblemDocument;
+use souk_kit::text;
 use souk_kit::valid::present;
 use souk_kit::{
     Attempt, Caller, Conn, Ctx, FieldError, IfMatch, IfNoneMatch, Page, PageQuery, PathId, Problem, Result,

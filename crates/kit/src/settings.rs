@@ -6,6 +6,7 @@ use crate::secret::Secret;
 use spin_sdk::variables;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 /// What the kit needs to know.
 #[derive(Debug)]
@@ -57,6 +58,17 @@ pub async fn variable(name: &str) -> Result<String, Problem> {
         known.insert(name.to_owned(), value.clone());
     }
     Ok(value)
+}
+
+/// A variable that is a whole number.
+pub async fn number<T: std::str::FromStr>(name: &str) -> Result<T, Problem> {
+    let text = variable(name).await?;
+    text.trim().parse().map_err(|_| Problem::internal(format!("variable {name} is no such number: {text}")))
+}
+
+/// A variable that is a number of seconds.
+pub async fn seconds(name: &str) -> Result<Duration, Problem> {
+    Ok(Duration::from_secs(number::<u32>(name).await?.into()))
 }
 
 /// A variable that is a secret key.

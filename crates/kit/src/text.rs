@@ -19,9 +19,36 @@ fn is_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Refuses what is not one line that says something: `#[garde(custom(text::line))]`.
+pub fn line(text: &str, (): &()) -> garde::Result {
+    if !is_visible(text) || text.trim() != text {
+        return Err(garde::Error::new("must say something, without white space at either end"));
+    }
+    match text.chars().any(is_control) {
+        true => Err(garde::Error::new("must not contain control characters")),
+        false => Ok(()),
+    }
+}
+
+/// The same for a text that may be missing, or empty.
+pub fn optional_line(text: &Option<String>, context: &()) -> garde::Result {
+    match text.as_deref() {
+        None | Some("") => Ok(()),
+        Some(text) => line(text, context),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_visible;
+    use super::{is_visible, line};
+
+    #[test]
+    fn a_line_shows_something_and_acts_on_nothing() {
+        for bad in ["", " ", " a", "a ", "a\nb", "a\u{0}", "\u{202e}gnp.exe", "\u{200b}"] {
+            assert!(line(bad, &()).is_err(), "{bad:?}");
+        }
+        assert!(line("Lunch, 12 €", &()).is_ok());
+    }
 
     #[test]
     fn what_shows_nothing_is_not_visible() {
