@@ -20,6 +20,7 @@ mod provider;
 mod rules;
 mod secret;
 mod settle;
+mod settlement;
 mod store;
 mod transfer;
 mod view;
@@ -68,4 +69,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))
         .routes(routes!(intent::of_person))
+        .routes(routes!(settlement::told))
 }
