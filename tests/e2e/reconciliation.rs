@@ -164,8 +164,11 @@ async fn only_who_may_read_the_ledger_reconciles() {
     let (ana, admin) = (shop.sign_up("ana").await, shop.admin().await);
     shop.stranger().get(PATH).await.is_refused(401, "unauthenticated");
     ana.get(PATH).await.is_refused(403, "insufficient-scope");
-    for query in ["limit=0", "limit=501", "limit=x", "from=yesterday", "cursor=e30", "cursor=!", "page=2"] {
+    for query in ["limit=0", "limit=501", "limit=x", "from=yesterday", "page=2"] {
         admin.get(format!("{PATH}?{query}")).await.is_refused(422, "invalid-request");
+    }
+    for query in ["cursor=e30", "cursor=!"] {
+        admin.get(format!("{PATH}?{query}")).await.is_refused(400, "malformed-request");
     }
     ana.get("/api/v1/internal/settlements").await.is_refused_somehow();
 }
