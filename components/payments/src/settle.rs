@@ -20,6 +20,7 @@ pub fn charge(intent: &Intent, attempt: &Try) -> Charge {
         capture: intent.capture == Capture::Automatic,
         last4: attempt.card.as_ref().map(|card| card.last4.clone()),
         return_url: intent.return_url.clone(),
+        since: attempt.created_at,
         notes: attempt.notes.clone(),
     }
 }
