@@ -26,6 +26,7 @@ mod reference;
 mod rules;
 mod secret;
 mod settle;
+mod settlement;
 mod store;
 mod transfer;
 mod view;
@@ -81,4 +82,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))
         .routes(routes!(intent::of_person))
+        .routes(routes!(settlement::told))
 }
