@@ -1,5 +1,6 @@
 //! What other services tell: payments of money, billing of invoices, customers of people who want to be forgotten.
 
+use crate::due;
 use crate::life;
 use crate::revision;
 use crate::state::State;
@@ -14,6 +15,7 @@ use souk_kit::{Event, Money, Result, Tx, once};
 pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         match event.kind.as_str() {
+            "souk.payment.awaited" => due::wait_for(tx, &event.data()?).await,
             "souk.payment.captured" => captured(tx, &event.data()?).await,
             "souk.payment.failed" => failed(tx, &event.data()?).await,
             "souk.payment.refunded" => refunded(tx, &event.data()?).await,
