@@ -37,8 +37,13 @@ CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   intent_id TEXT NOT NULL REFERENCES intents (id),
   provider TEXT NOT NULL,
-  brand TEXT NOT NULL,
-  last4 TEXT NOT NULL CHECK (length(last4) = 4),
+  -- Of the card; NULL when it is not a card that pays.
+  brand TEXT,
+  last4 TEXT CHECK (length(last4) = 4),
+  -- What the provider must remember, as JSON (`Notes`).
+  notes TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(notes)),
+  -- By what the provider calls it.
+  reference TEXT GENERATED ALWAYS AS (notes ->> 'reference') VIRTUAL,
   amount INTEGER NOT NULL CHECK (amount > 0),
   state TEXT NOT NULL CHECK (state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured',
     'declined', 'voiding', 'voided')),
@@ -53,6 +58,7 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE INDEX attempts_by_intent ON attempts (intent_id);
+CREATE UNIQUE INDEX attempts_by_reference ON attempts (provider, reference) WHERE reference IS NOT NULL;
 CREATE INDEX attempts_to_ask ON attempts (ask_at) WHERE ask_at IS NOT NULL;
 -- Whatever races: an intent has at most one try that may cost money.
 CREATE UNIQUE INDEX attempts_alive ON attempts (intent_id)

@@ -14,6 +14,8 @@ mod confirm;
 mod event;
 mod intent;
 mod maintenance;
+mod method;
+mod methods;
 mod model;
 mod problem;
 mod provider;
@@ -45,6 +47,7 @@ pub static SERVICE: Service = Service {
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
+        Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
@@ -64,6 +67,8 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(intent::cancel))
         .routes(routes!(confirm::confirm))
         .routes(routes!(confirm::challenge))
+        .routes(routes!(confirm::carry_on))
+        .routes(routes!(methods::list))
         .routes(routes!(transfer::capture))
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))

@@ -1,6 +1,8 @@
 //! Payments as they are shown.
 
-use crate::model::{AttemptState, Capture, Intent, Kind, State, Transfer, TransferState, Try};
+use crate::model::{
+    Action, AttemptState, Capture, CardTrace, Intent, Kind, State, Transfer, TransferState, Try,
+};
 use crate::store;
 use serde::Serialize;
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
@@ -57,12 +59,12 @@ pub struct PaymentAttempt {
     /// Who was asked for the money.
     #[schema(example = "card-simulator")]
     pub provider: String,
-    /// The kind of the card.
-    #[schema(example = "visa")]
-    pub brand: String,
-    /// Its last four digits.
-    #[schema(example = "4242")]
-    pub last4: String,
+    /// The card; null when it is not a card that pays.
+    pub card: Option<CardTrace>,
+    /// By what the provider, or who transfers money, calls it.
+    pub reference: Option<String>,
+    /// What the buyer is to do, while that is waited for. A challenge is told to the buyer alone.
+    pub action: Option<Action>,
     /// How much.
     pub amount: Money,
     /// Where it stands.
@@ -133,8 +135,10 @@ async fn of(conn: &Conn, intents: &[Intent]) -> Result<(Vec<Try>, Vec<Transfer>)
 
 fn show(intent: &Intent, tries: Vec<Try>, transfers: Vec<Transfer>) -> Payment {
     let attempts = tries.into_iter().map(|attempt| {
-        let Try { id, provider, brand, last4, amount, state, code, created_at, .. } = attempt;
-        PaymentAttempt { id, provider, brand, last4, amount: intent.money(amount), state, code, created_at }
+        let Try { id, provider, card, notes, amount, state, code, created_at, .. } = attempt;
+        let action = notes.action.filter(|_| state == AttemptState::RequiresAction);
+        let (amount, reference) = (intent.money(amount), notes.reference);
+        PaymentAttempt { id, provider, card, reference, action, amount, state, code, created_at }
     });
     let shown = |kind| {
         let of_kind = transfers.iter().filter(|transfer| transfer.kind == kind).cloned();
