@@ -76,9 +76,15 @@ async fn a_challenge_that_is_failed_declines_the_card() {
     let failed = payments.answers(&payment, asked.text("/action/challenge_id"), "654321").await.is(200);
     assert_eq!((failed.text("/state"), failed.text("/code")), ("declined", "challenge_failed"));
     // The code of a challenge that is over is worth nothing.
-    payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await.is_refused(409, "payment-state");
+    payments
+        .answers(&payment, asked.text("/action/challenge_id"), "123456")
+        .await
+        .is_refused(409, "payment-state");
     let asked_again = payments.confirms(&payment, card::CHALLENGED).await.is(200);
-    payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await.is_refused(404, "not-found");
+    payments
+        .answers(&payment, asked.text("/action/challenge_id"), "123456")
+        .await
+        .is_refused(404, "not-found");
     let passed = payments.answers(&payment, asked_again.text("/action/challenge_id"), "123456").await.is(200);
     assert_eq!(passed.text("/state"), "authorized");
 }
@@ -274,8 +280,11 @@ async fn through_the_gateway_a_stranger_pays_with_the_secret() {
     let asked = stranger.post(format!("{path}/confirm"), &paying_with(card::CHALLENGED));
     let asked = asked.header("client-secret", &payment.secret).await.is(200);
     let code = json!({"challenge_id": asked.text("/action/challenge_id"), "code": "123456"});
-    let passed =
-        stranger.post(asked.text("/action/url"), &code).header("client-secret", &payment.secret).await.is(200);
+    let passed = stranger
+        .post(asked.text("/action/url"), &code)
+        .header("client-secret", &payment.secret)
+        .await
+        .is(200);
     assert_eq!(passed.text("/state"), "authorized");
     let merchant = payments.shop.merchant().await;
     let part = json!({"amount": euro(1000), "final": true});
