@@ -9,20 +9,22 @@ use crate::store::order::{self, Stored};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use souk_kit::id::{OrderId, RefundId, UserId};
-use souk_kit::{Event, Money, Result, Tx, once};
+use souk_kit::{Event, Money, Problem, Result, Tx, once};
 
 /// Takes an event in.
 pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        match event.kind.as_str() {
-            "souk.payment.awaited" => due::wait_for(tx, &event.data()?).await,
-            "souk.payment.captured" => captured(tx, &event.data()?).await,
-            "souk.payment.failed" => failed(tx, &event.data()?).await,
-            "souk.payment.refunded" => refunded(tx, &event.data()?).await,
-            "souk.invoice.issued" => invoiced(tx, &event.data()?).await,
-            "souk.customer.changed" => regroup(tx, &event.data()?).await,
-            "souk.customer.erased" => forget(tx, &event.data()?).await,
-            _ => Ok(()),
+        // The kit has checked that the caller is the source; that the source may say such things is for us to check.
+        match (event.source.as_str(), event.kind.as_str()) {
+            ("/payments", "souk.payment.awaited") => due::wait_for(tx, &event.data()?).await,
+            ("/payments", "souk.payment.captured") => captured(tx, &event.data()?).await,
+            ("/payments", "souk.payment.failed") => failed(tx, &event.data()?).await,
+            ("/payments", "souk.payment.refunded") => refunded(tx, &event.data()?).await,
+            ("/billing", "souk.invoice.issued") => invoiced(tx, &event.data()?).await,
+            ("/customers", "souk.customer.changed") => regroup(tx, &event.data()?).await,
+            ("/customers", "souk.customer.erased") => forget(tx, &event.data()?).await,
+            ("/payments" | "/billing" | "/customers", _) => Ok(()),
+            _ => Err(Problem::forbidden("Only payments, billing and customers are listened to.")),
         }
     })
 }

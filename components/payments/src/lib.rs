@@ -44,8 +44,10 @@ pub static SERVICE: Service = Service {
     subscriptions: &[
         Subscription { event: event::AUTHORIZED, subscriber: "orders" },
         Subscription { event: event::CAPTURED, subscriber: "orders" },
+        Subscription { event: event::CAPTURED, subscriber: "billing" },
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
+        Subscription { event: event::REFUNDED, subscriber: "billing" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
         Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
