@@ -159,6 +159,31 @@ async fn an_order_that_is_called_off_while_it_waits_owes_nothing() {
 }
 
 #[tokio::test]
+async fn a_part_of_the_money_goes_back_when_the_rest_does_not_come() {
+    let Some(suite) = Opened::starts(DOOR).await else { return };
+    let guest = suite.shop.stranger();
+    let lamp = suite.shop.has_lamps(5).await;
+    let order = guest.orders(&lamp, 1).await;
+    is_awaited(&suite, &order, &in_days(7)).await;
+    let mut part = awaited(&order, order.total(), &in_days(7));
+    for sum in [1000, 1500, 1000] {
+        part["captured"]["amount"] = sum.into();
+        suite.payments_tell("orders", "souk.payment.captured", &part).await.is(204).accept();
+    }
+    let waits = guest.reads_order(&order).await;
+    assert_eq!(
+        (waits.text("/state"), &waits.json()["received"]["amount"]),
+        ("pending_payment", &json!(1500))
+    );
+    time_is_over(&suite.shop).await;
+    guest.sees(&order, "cancelled").await;
+    let told = history(&guest, &order).await;
+    assert!(told.contains(&"refund of 15.00 EUR requested: not paid in time".to_owned()), "{told:?}");
+    // Payments know of no money here, and refuse.
+    suite.shop.has_sound_books().await;
+}
+
+#[tokio::test]
 async fn an_order_that_is_not_paid_in_time_is_called_off() {
     let Some(suite) = Opened::starts(DOOR).await else { return };
     let guest = suite.shop.stranger();

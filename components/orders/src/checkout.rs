@@ -205,6 +205,7 @@ fn compose(
         billing_address: Some(delivery.billing.clone()),
         coupons: applied.collect(),
         totals,
+        received: Money::new(0, source.currency),
         refunded: Money::new(0, source.currency),
         payment_id: None,
         pay_until: None,

@@ -53,11 +53,14 @@ async fn captured(tx: &Tx, news: &PaymentNews) -> Result<()> {
     // A change whose amount was paid is made, though its saga has not come so far.
     revision::take_in(tx, &mut stored, news.captured).await?;
     let is_all = news.captured.amount >= stored.order.totals.total.amount;
+    let is_more = news.captured.amount > stored.order.received.amount;
+    stored.order.received.amount = news.captured.amount.max(stored.order.received.amount);
     match stored.order.state {
         State::Draft | State::PendingPayment if is_all => {
             life::pay(tx, &mut stored, "payments", "payment captured").await
         }
         State::Cancelled if stored.order.paid_at.is_none() => give_back(tx, &mut stored, news.captured).await,
+        State::PendingPayment if is_more => Ok(order::update(tx, &mut stored).await?),
         _ => Ok(()),
     }
 }

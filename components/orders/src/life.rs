@@ -63,9 +63,13 @@ pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) ->
     let facts =
         json!({"order_id": id, "reason": reason, "was_due": was_due, "cancelled_at": Timestamp::now()});
     tx.emit("souk.order.cancelled", id, facts).await?;
-    if before.is_paid() && stored.refundable() > 0 {
-        let all = stored.refundable();
-        refund(tx, stored, all, author, reason).await?;
+    // What came of an order that was never paid is a part of it.
+    let came = match before.is_paid() {
+        true => stored.refundable(),
+        false => stored.order.received.amount.min(stored.refundable()),
+    };
+    if came > 0 {
+        refund(tx, stored, came, author, reason).await?;
     }
     Ok(())
 }

@@ -252,6 +252,8 @@ pub struct Order {
     pub coupons: Vec<String>,
     /// The sums.
     pub totals: Totals,
+    /// What has come of the total: of a bank transfer, perhaps only a part.
+    pub received: Money,
     /// What has been given back.
     pub refunded: Money,
     /// Its payment; null while there is none, and when nothing is to be paid.
