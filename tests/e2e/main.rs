@@ -16,6 +16,8 @@ mod crash;
 mod crowd;
 mod customers;
 mod documents;
+mod due_invoices;
+mod due_orders;
 mod edge;
 mod faults;
 mod gateway;

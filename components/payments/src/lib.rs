@@ -8,7 +8,8 @@
 //! Providers stand behind one trait ([`provider::Provider`]): one simulates cards, one holds money on wallets, one waits for
 //! transfers that carry a reference. Calls transactions (wallets, accounts to transfer to, money that goes back), and hears
 //! from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
-//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders.
+//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders; captures and
+//! refunds to transactions and billing, too.
 
 mod card;
 mod confirm;
@@ -50,9 +51,11 @@ pub static SERVICE: Service = Service {
         Subscription { event: event::AUTHORIZED, subscriber: "orders" },
         Subscription { event: event::CAPTURED, subscriber: "orders" },
         Subscription { event: event::CAPTURED, subscriber: "transactions" },
+        Subscription { event: event::CAPTURED, subscriber: "billing" },
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "transactions" },
+        Subscription { event: event::REFUNDED, subscriber: "billing" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
         Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
