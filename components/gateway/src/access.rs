@@ -127,6 +127,9 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/payments/intents/{id}/capture",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::GET,    "/payments/receipts",              "payments", Scope(PAYMENTS_READ)),
+    (Method::POST,   "/payments/receipts/{id}/allocate", "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/receipts/{id}/return",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
 
     (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),

@@ -79,8 +79,8 @@ pub struct Payout {
 /// Send money to an account, through clearing. For the service payments; repeatable by its key.
 ///
 /// It is `pending` until clearing is done, may fail, and may come back: then it is not given back any more.
-#[utoipa::path(post, path = "/internal/payouts/{payment_id}", tag = "internal", request_body = Payout,
-    params(("payment_id" = PaymentId, Path, description = "The payment that the money came with")),
+#[utoipa::path(post, path = "/internal/payouts/{of}", tag = "internal", request_body = Payout,
+    params(("of" = String, Path, description = "The payment whose money goes back; of what pays nothing, the transaction that it came with")),
     responses(
         (status = 200, description = "It was sent before", body = TransactionView),
         (status = 201, description = "Sent", body = TransactionView),
@@ -91,13 +91,14 @@ pub struct Payout {
 pub async fn create(
     ctx: Ctx,
     caller: Caller,
-    PathId(id): PathId<PaymentId>,
+    PathId(of): PathId<String>,
     Valid(wanted): Valid<Payout>,
 ) -> Result<Response> {
     caller.must_be_service(PAYMENTS)?;
     hold::must_be_amount(wanted.amount)?;
     let (now, who, config) = (Timestamp::now(), Who::service(PAYMENTS), config::load().await?);
-    let key = format!("{}:{id}:{}", wanted.from.kind().name(), wanted.key);
+    let source = wanted.source(&of)?;
+    let key = format!("{}:{of}:{}", wanted.from.kind().name(), wanted.key);
     let tx = ctx.begin().await?;
     if let Some(known) = transaction::by_key(&tx, &key).await? {
         let book = books::of(&tx, std::slice::from_ref(&known), now).await?;
@@ -106,7 +107,7 @@ pub async fn create(
         return Ok(Json(TransactionView::new(&known, &book, &who)).into_response());
     }
     let mut book = books::open(&tx, &wanted.needs(), config, now).await?;
-    let draft = Draft { key: Some(key), ..wanted.draft(&tx, id, &book, config, now).await? };
+    let draft = Draft { key: Some(key), ..wanted.draft(&tx, &source, &book, config, now).await? };
     let sent = book.enter(draft, now)?.clone();
     store_book::write(&tx, &book, now).await?;
     event::tell_all(&tx, &book).await?;
@@ -114,7 +115,23 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(TransactionView::new(&sent, &book, &who))).into_response())
 }
 
+/// What the money of a payout came with.
+enum Source {
+    /// A payment that took it.
+    Payment(PaymentId),
+    /// A transaction that it came in by, or a payment that did not take it.
+    Unused(String),
+}
+
 impl Payout {
+    /// What has been taken has a payment.
+    fn source(&self, of: &str) -> Result<Source> {
+        match self.from {
+            From::Sales => of.parse().map(Source::Payment).map_err(|_| Problem::not_found()),
+            From::Collection => Ok(Source::Unused(of.to_owned())),
+        }
+    }
+
     /// Refuses a key that came with something else.
     fn must_be(&self, known: &Transaction, book: &Book) -> Result<()> {
         again(known, Some(self.amount))?;
@@ -134,7 +151,7 @@ impl Payout {
     async fn draft(
         &self,
         tx: &Tx,
-        id: PaymentId,
+        source: &Source,
         book: &Book,
         config: &Config,
         now: Timestamp,
@@ -142,7 +159,7 @@ impl Payout {
         let own = |role| book.by_role(role, self.amount.currency);
         let accounts = own(self.from.role()).zip(own(Role::Clearing));
         let (from, clearing) = accounts.ok_or_else(|| Problem::internal("no account of the suite's own"))?;
-        self.must_be_there(tx, id, from).await?;
+        self.must_be_there(tx, source, from).await?;
         let is_ours = self.iban.is_of(&config.country, &config.bank);
         let to = if is_ours { self.inside(book)? } else { clearing };
         let outside = Outside {
@@ -152,10 +169,14 @@ impl Payout {
             end_to_end_id: None,
         };
         let by = Who::service(PAYMENTS).name;
+        let (payment, of) = match source {
+            Source::Payment(id) => (Some(*id), id.to_string()),
+            Source::Unused(of) => (None, of.clone()),
+        };
         Ok(Draft {
-            payment: (self.from == From::Sales).then_some(id),
-            label: self.label.clone().unwrap_or_else(|| format!("payment {id}")),
-            metadata: Some(json!({"payment_id": id})),
+            payment,
+            label: self.label.clone().unwrap_or_else(|| format!("return of {of}")),
+            metadata: Some(json!({"return_of": of})),
             outside: (!is_ours).then_some(outside),
             when: if is_ours {
                 When::Now
@@ -167,15 +188,15 @@ impl Payout {
     }
 
     /// Refuses more than was taken for the payment and not given back, or more than waits for its use.
-    async fn must_be_there(&self, tx: &Tx, id: PaymentId, from: &Account) -> Result<()> {
-        if self.from == From::Collection {
+    async fn must_be_there(&self, tx: &Tx, source: &Source, from: &Account) -> Result<()> {
+        let Source::Payment(id) = source else {
             let (available, wanted) = (from.money(from.available()), self.amount);
             return match wanted.amount <= available.amount {
                 true => Ok(()),
                 false => Err(Refused::InsufficientFunds { available, wanted }.into()),
             };
-        }
-        let moved = settlement::of(tx, id).await?;
+        };
+        let moved = settlement::of(tx, *id).await?;
         if let Some(expected) = moved.map(|it| it.currency).filter(|it| *it != self.amount.currency) {
             return Err(Refused::CurrencyMismatch { expected, found: self.amount.currency }.into());
         }
