@@ -267,7 +267,8 @@ async fn unknown(ctx: &Ctx, mut moved: Vec<Moved>) -> Result<Vec<Moved>> {
     let path = format!("/internal/settlements?payments={}", ids.join(","));
     let known: HashSet<_> =
         part::<Known>(ctx, "payments", &path).await?.into_iter().map(|it| it.payment_id).collect();
-    moved.retain(|it| !known.contains(&it.payment_id));
+    let is_undone = |it: &Moved| it.captured == 0 && it.refunded == 0;
+    moved.retain(|it| !known.contains(&it.payment_id) && !is_undone(it));
     Ok(moved)
 }
 
