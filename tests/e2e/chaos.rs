@@ -3,6 +3,7 @@
 
 use rand_like::Dice;
 use serde_json::{Value, json};
+use souk_tests::ledger::{euro, outside};
 use souk_tests::orders::{Cart, GOOD_CARD, Order, agreed, order_of};
 use souk_tests::{Answer, Person, Product, Suite, Until, unique};
 use std::sync::Arc;
@@ -18,6 +19,31 @@ const ROUNDS: usize = 50;
 const BUYERS: usize = 4;
 /// The load goes on for up to so many milliseconds before a kill.
 const LONGEST_MS: u64 = 400;
+
+/// What a wallet has at first, in cents: more than anybody spends.
+const RICH: i64 = 100_000_000;
+
+/// Somebody who buys until the suite dies: a guest, or a person with a wallet.
+#[derive(Clone)]
+struct Buyer {
+    person: Person,
+    has_wallet: bool,
+}
+
+/// Half of them are guests, half have wallets.
+async fn buyers(shop: &Suite) -> Vec<Buyer> {
+    let mut buyers = Vec::new();
+    for number in 0..BUYERS {
+        let has_wallet = number % 2 == 1;
+        let person = if has_wallet { shop.sign_up("ana").await } else { shop.stranger() };
+        if has_wallet {
+            let wallet = person.opens_wallet("EUR").await;
+            shop.admin().await.deposits(&wallet, RICH).await.is(201).accept();
+        }
+        buyers.push(Buyer { person, has_wallet });
+    }
+    buyers
+}
 
 /// Chance that a failed run can repeat: the seed is in the message.
 mod rand_like {
@@ -47,7 +73,8 @@ struct Promise {
 }
 
 /// One order from the cart to wherever the dice lead; nothing when the suite died before it was placed.
-async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -> Option<(Promise, bool)> {
+async fn buys(buyer: &Buyer, admin: &Person, lamp: &Product, dice: &mut Dice) -> Option<(Promise, bool)> {
+    let guest = &buyer.person;
     let cart = guest.post("/api/v1/carts", &json!({})).attempt().await.ok()?;
     let cart =
         Cart { id: cart.text("/id").to_owned(), token: cart.json()["token"].as_str().map(str::to_owned) };
@@ -78,13 +105,10 @@ async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -
         promise.cancelled = answer.as_ref().is_ok_and(Answer::is_success);
         return Some((promise, answer.is_ok()));
     }
-    let card = json!({"method": {"type": "card", "number": GOOD_CARD, "expiry": "12/40", "cvc": "123"}});
-    let secret = order.json["payment"]["client_secret"].as_str().unwrap_or_default();
-    let pay = guest.post(format!("/api/v1/payments/intents/{}/confirm", order.payment()), &card);
-    let answer = pay.header("client-secret", secret).key(&unique("k")).attempt().await;
-    promise.paid = answer.as_ref().is_ok_and(Answer::is_success);
-    if !promise.paid {
-        return Some((promise, answer.is_ok()));
+    let Some(paid) = pays(buyer, admin, order, dice).await else { return Some((promise, false)) };
+    promise.paid = paid;
+    if !paid {
+        return Some((promise, true));
     }
     let (what, body) = match dice.roll(4) {
         0 => ("cancel", json!({"reason": "chaos"})),
@@ -96,6 +120,41 @@ async fn buys(guest: &Person, admin: &Person, lamp: &Product, dice: &mut Dice) -
     promise.cancelling = what == "cancel";
     promise.cancelled = promise.cancelling && answer.as_ref().is_ok_and(Answer::is_success);
     Some((promise, answer.is_ok()))
+}
+
+/// Pays by card, from the wallet, or by a transfer that comes in at the bank; whether that was done, and nothing when the suite
+/// died before it answered.
+async fn pays(buyer: &Buyer, admin: &Person, order: &Order, dice: &mut Dice) -> Option<bool> {
+    let method = match dice.roll(if buyer.has_wallet { 4 } else { 2 }) {
+        0 => json!({"type": "card", "number": GOOD_CARD, "expiry": "12/40", "cvc": "123"}),
+        1 => json!({"type": "bank_transfer"}),
+        _ => json!({"type": "wallet"}),
+    };
+    let secret = order.json["payment"]["client_secret"].as_str().unwrap_or_default();
+    let path = format!("/api/v1/payments/intents/{}/confirm", order.payment());
+    let confirm = buyer.person.post(path, &json!({"method": method}));
+    let told = confirm.header("client-secret", secret).key(&unique("k")).attempt().await.ok()?;
+    if !told.is_success() || method["type"] != "bank_transfer" {
+        let is_paid = told.is_success() && told.text("/state") == "captured";
+        told.accept();
+        return Some(is_paid);
+    }
+    let action = &told.json()["action"];
+    // Some transfers come in two parts, some with a little too much.
+    let amount = action["amount"]["amount"].as_i64().unwrap_or_default();
+    let parts =
+        if dice.roll(3) == 0 { vec![1, amount - 1] } else { vec![amount + i64::from(dice.roll(3) == 0)] };
+    for cents in parts {
+        let incoming = json!({"iban": action["iban"], "amount": euro(cents), "name": "Ana Silva",
+            "reference": action["reference"], "end_to_end_id": unique("e2e"), "from_iban": outside("0001")});
+        let incoming = admin.post("/api/v1/clearing/incoming", &incoming).key(&unique("k"));
+        let came = incoming.attempt().await.ok()?;
+        if !came.is_success() {
+            came.accept(); // It was dying.
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 /// Wants another number of units in an order that is not paid; nothing when the suite died before it answered.
@@ -114,14 +173,14 @@ async fn changes(guest: &Person, order: &Order, lamp: &Product, units: u64) -> O
 
 /// Buys until the suite dies.
 async fn keeps_buying(
-    (guest, admin): (Person, Person),
+    (buyer, admin): (Buyer, Person),
     lamp: Product,
     mut dice: Dice,
     placed: Arc<AtomicUsize>,
-) -> Vec<Promise> {
+) -> Vec<(Person, Promise)> {
     let mut promised = Vec::new();
-    while let Some((promise, goes_on)) = buys(&guest, &admin, &lamp, &mut dice).await {
-        promised.push(promise);
+    while let Some((promise, goes_on)) = buys(&buyer, &admin, &lamp, &mut dice).await {
+        promised.push((buyer.person.clone(), promise));
         placed.fetch_add(1, Relaxed);
         if !goes_on {
             break;
@@ -130,14 +189,14 @@ async fn keeps_buying(
     promised
 }
 
-async fn round(shop: &mut Suite, lamp: &Product, seed: u64) -> Vec<Promise> {
+async fn round(shop: &mut Suite, buyers: &[Buyer], lamp: &Product, seed: u64) -> Vec<(Person, Promise)> {
     let mut dice = Dice(seed);
-    let (guest, admin) = (shop.stranger(), shop.admin().await);
+    let admin = shop.admin().await;
     admin.tokens().await;
     let (mut load, placed) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
-    for buyer in 0..BUYERS {
-        let dice = Dice(seed ^ (buyer as u64 + 1) << 32);
-        load.spawn(keeps_buying((guest.clone(), admin.clone()), lamp.clone(), dice, placed.clone()));
+    for (number, buyer) in (1_u64..).zip(buyers) {
+        let dice = Dice(seed ^ number << 32);
+        load.spawn(keeps_buying((buyer.clone(), admin.clone()), lamp.clone(), dice, placed.clone()));
     }
     let started = Instant::now();
     while placed.load(Relaxed) == 0 {
@@ -155,19 +214,31 @@ async fn round(shop: &mut Suite, lamp: &Product, seed: u64) -> Vec<Promise> {
 }
 
 /// What was answered is so, and asking again with the same key orders nothing.
-async fn is_kept(shop: &Suite, promised: &[Promise]) {
-    let guest = shop.stranger();
-    for promise in promised {
-        let now = guest.reads_order(&promise.order).await.is(200);
+async fn is_kept(promised: &[(Person, Promise)]) {
+    for (buyer, promise) in promised {
+        let now = buyer.reads_order(&promise.order).await.is(200);
         let state = now.text("/state");
         assert!(!promise.cancelled || state == "cancelled", "{now} was cancelled");
         let paid = now.json()["paid_at"].is_string();
         assert!(!promise.paid || paid || promise.cancelling, "{now} was paid");
     }
-    let Some(last) = promised.last() else { return };
-    let again = guest.post("/api/v1/orders", &last.request).key(&last.key);
+    let Some((buyer, last)) = promised.last() else { return };
+    let again = buyer.post("/api/v1/orders", &last.request).key(&last.key);
     let again = again.header("guest-token", last.order.token.as_deref().unwrap_or_default()).await.is(201);
     assert_eq!(again.json(), &last.order.json);
+}
+
+/// What payments, orders, billing and the ledger say is the same.
+async fn agrees_everywhere(shop: &Suite) {
+    let (admin, mut cursor) = (shop.admin().await, String::new());
+    loop {
+        let page = admin.get(format!("/api/v1/transactions/reconciliation?limit=500{cursor}")).await.is(200);
+        assert_eq!(page.json()["differences"], json!([]), "the books do not agree");
+        match page.json()["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return,
+        }
+    }
 }
 
 #[tokio::test]
@@ -175,12 +246,14 @@ async fn the_books_are_right_after_every_kill() {
     let Some(mut shop) = Suite::in_a_process(HOST).await else { return };
     shop.expects_faults();
     let rounds = std::env::var("CHAOS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let lamp = shop.has_lamps(900_000).await;
+    let (lamp, buyers) = (shop.has_lamps(900_000).await, buyers(&shop).await);
     let mut sold = 0;
     for number in 0..rounds {
-        let promised = round(&mut shop, &lamp, number as u64).await;
+        let promised = round(&mut shop, &buyers, &lamp, number as u64).await;
         shop.has_sound_books().await;
-        is_kept(&shop, &promised).await;
+        shop.has_a_sound_ledger();
+        agrees_everywhere(&shop).await;
+        is_kept(&promised).await;
         sold += promised.len();
     }
     assert!(sold >= rounds, "only {sold} orders in {rounds} rounds");

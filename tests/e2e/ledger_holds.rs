@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use souk_tests::inventory::id;
-use souk_tests::ledger::{Bank, euro};
+use souk_tests::ledger::{Bank, Told, euro};
 use souk_tests::{Answer, unique};
 
 /// A hold of so many cents; its id.
@@ -92,6 +92,24 @@ async fn a_payment_is_held_captured_and_given_back_once_each() {
     step("refunds", json!({"key": "r2", "amount": euro(301)})).await.is_refused(409, "hold-exceeded");
     step("refunds", json!({"key": "r3", "amount": euro(300)})).await.is(201).accept();
     assert_eq!(ana.sees_balance(&wallet).await, [1_000, 0, 1_000]);
+    // A capture that nobody was told of is undone by its own key, as if it had never been.
+    let (other, stranger) = (Told::by("card-simulator"), bank.suite.stranger());
+    let path = format!("/holds/by-payment/{}", other.id);
+    let body = json!({"user_id": ana.id(), "amount": euro(600)});
+    bank.by_payments(stranger.put(&path, &body)).await.is(201).accept();
+    let step = |what: &str, body: Value| bank.by_payments(stranger.post(format!("{path}/{what}"), &body));
+    step("capture", json!({"key": "a1", "amount": euro(600)})).await.is(201).accept();
+    step("refunds", json!({"key": "a1", "amount": euro(599)}))
+        .await
+        .is_refused(422, "idempotency-key-reused");
+    let undone = step("refunds", json!({"key": "a1", "amount": euro(600)})).await.is(201);
+    assert_eq!(undone.text("/kind"), "reversal");
+    let again = step("refunds", json!({"key": "a1", "amount": euro(600)})).await.is(200);
+    assert_eq!(again.text("/id"), undone.text("/id"));
+    assert_eq!(ana.sees_balance(&wallet).await, [1_000, 0, 1_000]);
+    // What is paid otherwise then is moved in full.
+    bank.hears_of(&other, (600, 0)).await.is(204).accept();
+    assert_eq!(bank.has("card_receivable").await, 600);
     // It is payments' business alone.
     stranger
         .put(&path, &json!({"user_id": ana.id(), "amount": euro(1)}))

@@ -105,6 +105,26 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("more units promised than there are", "SELECT variant_id FROM inventory.stock WHERE reserved > on_hand"),
     (
+        "money of a payment that the ledger has moved otherwise",
+        "SELECT p.order_id || ' took ' || p.captured || ', gave back ' || p.refunded || '; the ledger '
+                || coalesce(m.captured, 0) || ', ' || coalesce(m.refunded, 0)
+           FROM payments.intents p LEFT JOIN (SELECT payment_id,
+                  sum(CASE kind WHEN 'capture' THEN amount ELSE 0 END) AS captured,
+                  sum(CASE kind WHEN 'refund' THEN amount ELSE 0 END) AS refunded FROM transactions.transactions
+                 WHERE payment_id IS NOT NULL AND state IN ('pending', 'posted') GROUP BY payment_id) m ON m.payment_id = p.id
+          WHERE p.captured <> coalesce(m.captured, 0) OR p.refunded <> coalesce(m.refunded, 0)",
+    ),
+    (
+        "money of a wallet that is held for a payment that has ended",
+        "SELECT h.payment_id FROM transactions.holds h JOIN payments.intents p ON p.id = h.payment_id
+          WHERE h.state = 'active' AND p.state NOT IN ('processing', 'authorized', 'partially_captured')",
+    ),
+    (
+        "more money of buyers' transfers used, or sent back, than came",
+        "SELECT r.id FROM payments.receipts r JOIN transactions.transactions t ON t.id = r.id
+          WHERE t.state <> 'posted' OR t.amount <> r.amount OR r.used + r.sending_back + r.returned > r.amount",
+    ),
+    (
         "a cart whose order is not there",
         "SELECT c.id FROM orders.carts c LEFT JOIN orders.orders o ON o.id = c.order_id
           WHERE c.order_id IS NOT NULL AND o.id IS NULL",
@@ -122,12 +142,19 @@ const UNDER_WAY: &[(&str, &str)] = &[
     ("an event of orders", "SELECT event FROM orders.outbox"),
     ("an event of payments", "SELECT event FROM payments.outbox"),
     ("an event of billing", "SELECT event FROM billing.outbox"),
+    ("an event of transactions", "SELECT event FROM transactions.outbox"),
     ("a refund", "SELECT id FROM orders.refunds WHERE state = 'requested'"),
+    (
+        "a try to pay by wallet or transfer",
+        "SELECT id FROM payments.attempts WHERE provider IN ('wallet', 'bank-transfer')
+            AND state IN ('pending', 'processing', 'voiding')",
+    ),
+    ("money that goes back to whom it came from", "SELECT id FROM payments.receipts WHERE sending_back > 0"),
 ];
 
 fn open(state: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
-    for name in ["orders", "payments", "billing", "inventory"] {
+    for name in ["orders", "payments", "billing", "inventory", "transactions"] {
         let file = state.join(format!("{name}.db"));
         let uri = format!("file:{}?mode=ro", file.display());
         connection.execute("ATTACH DATABASE ?1 AS ?2", [uri.as_str(), name])?;
@@ -141,9 +168,15 @@ fn end_pauses(state: &Path) {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.execute(sql, []).map(|_| ())
     };
-    for name in ["orders", "payments", "billing"] {
+    for name in ["orders", "payments", "billing", "transactions"] {
         // One that is busy just now is hurried the next time.
         let _ = hurry(name, "UPDATE outbox SET next_attempt_at = 0 WHERE attempts > 0");
+    }
+    for table in ["attempts", "transfers", "receipts"] {
+        let started =
+            if table == "attempts" { "AND state IN ('pending', 'processing', 'voiding')" } else { "" };
+        let _ =
+            hurry("payments", &format!("UPDATE {table} SET ask_at = 0 WHERE ask_at IS NOT NULL {started}"));
     }
     let _ = hurry("orders", "UPDATE steps SET due_at = 0 WHERE kind <> 'await_payment'");
 }

@@ -2,6 +2,7 @@
 //! the test has the key that services trust one another by, and a manifest in which the ledger can be asked directly.
 
 use crate::answer::Answer;
+use crate::opened::{event, id};
 use crate::person::Person;
 use crate::project::{components, root, unique};
 use crate::request::Request;
@@ -69,6 +70,24 @@ impl Bank {
         request.header("souk-identity", signed_hs256(&claims, self.suite.keys().identity.as_bytes()))
     }
 
+    /// Payments tells what was taken and given back of a payment so far, in euro cents.
+    pub async fn hears_of(&self, payment: &Told, (captured, refunded): (i64, i64)) -> Answer {
+        let kind = if refunded > 0 { "souk.payment.refunded" } else { "souk.payment.captured" };
+        let data = json!({"intent_id": payment.id, "order_id": payment.order, "user_id": null,
+            "provider": payment.provider, "state": "captured", "amount": euro(10_000), "captured": euro(captured),
+            "refunded": euro(refunded)});
+        let event = event("payments", kind, &payment.id, &data);
+        self.by_payments(self.suite.stranger().post("/internal/events", &event)).await
+    }
+
+    /// What an account of the suite's own has, in euro cents; nothing if it is not there yet.
+    pub async fn has(&self, role: &str) -> i64 {
+        let accounts = self.admin().await.get("/api/v1/accounts?limit=100").await.is(200);
+        let accounts = accounts.json()["items"].as_array().expect("items").clone();
+        let found = accounts.iter().find(|it| it["role"] == role && it["currency"] == "EUR");
+        found.map_or(0, |it| it["balance"]["posted"]["amount"].as_i64().expect("an amount"))
+    }
+
     /// The database, to look at, or to age what is in it.
     pub fn database(&self) -> Connection {
         database(&self.suite.state().join("transactions.db"))
@@ -89,7 +108,25 @@ impl Bank {
 
     /// Checks the books.
     pub fn is_sound(&self) {
-        is_sound(&self.suite.state().join("transactions.db"));
+        self.suite.has_a_sound_ledger();
+    }
+}
+
+/// A payment that payments tells of.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its id.
+    pub id: String,
+    /// Its order.
+    pub order: String,
+    /// Who took the money.
+    pub provider: &'static str,
+}
+
+impl Told {
+    /// A new one, of this provider.
+    pub fn by(provider: &'static str) -> Self {
+        Self { id: id("pay"), order: id("ord"), provider }
     }
 }
 
@@ -126,7 +163,7 @@ fn open_manifest(folder: &tempfile::TempDir, others: Option<&str>) -> PathBuf {
         ledger["allowed_outbound_hosts"].as_array_mut().expect("a list").push(url.into());
     }
     let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
-    for route in ["/holds/...", "/internal/collection/..."] {
+    for route in ["/holds/...", "/internal/collection/...", "/internal/payouts/...", "/internal/events"] {
         let route = [("route", route), ("component", "transactions")];
         let route = route.map(|(name, value)| (name.to_owned(), toml::Value::from(value)));
         triggers.push(toml::Table::from_iter(route).into());
@@ -234,6 +271,13 @@ const BROKEN: [(&str, &str); 5] = [
              WHERE seq BETWEEN t.first_seq AND t.last_seq AND number = t.number) <> t.lines",
     ),
 ];
+
+impl Suite {
+    /// Checks the ledger: its sums, and its chain.
+    pub fn has_a_sound_ledger(&self) {
+        is_sound(&self.state().join("transactions.db"));
+    }
+}
 
 /// Checks the books in a file: the sums, and the chain.
 fn is_sound(file: &Path) {

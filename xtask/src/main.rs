@@ -19,6 +19,7 @@ mod generate;
 mod javascript;
 mod ledger;
 mod project;
+mod reconcile;
 mod shell;
 mod suite;
 mod test;
@@ -43,6 +44,7 @@ enum Command {
     Demo(catalogue::DemoArgs),
     Generate(generate::GenerateArgs),
     VerifyLedger(ledger::VerifyArgs),
+    Reconcile(reconcile::ReconcileArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -67,6 +69,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(args) => catalogue::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::VerifyLedger(args) => ledger::verify(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     }
 }

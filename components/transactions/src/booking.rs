@@ -16,22 +16,14 @@ use serde_json::json;
 use souk_kit::id::{OrderId, PaymentId};
 use souk_kit::{Level, Money, Problem, Result, Timestamp, Tx, log};
 
-/// The provider of events that name none.
-const FIRST_PROVIDER: &str = "card-simulator";
-
 /// What payments tells of a payment.
 #[derive(Debug, Deserialize)]
 pub struct Told {
     intent_id: PaymentId,
     order_id: OrderId,
-    #[serde(default = "first_provider")]
     provider: String,
     captured: Money,
     refunded: Money,
-}
-
-fn first_provider() -> String {
-    FIRST_PROVIDER.into()
 }
 
 /// Money that is to be moved between two of the suite's own accounts.

@@ -8,7 +8,9 @@
 //! (`rules/book.rs`); and a statement each for the transactions and their entries, whose triggers move the balances. A batch
 //! of a thousand needs no more statements than one transfer.
 //!
-//! Calls prices, for transfers into another currency. Publishes `souk.transfer.received` to payments.
+//! Calls prices, for transfers into another currency, and payments, orders and billing, to compare their books with its own.
+//! Hears of `souk.payment.captured` and `souk.payment.refunded` from payments, and of `souk.user.deleted` from users.
+//! Publishes `souk.transfer.received` to payments.
 
 mod access;
 mod account;

@@ -10,6 +10,7 @@ use crate::rules::book::Book;
 use crate::rules::draft::Draft;
 use crate::store::book::{self as store_book, Needed};
 use crate::store::{hold as store, settlement, transaction};
+use crate::transaction::undo;
 use crate::view::{AccountView, HoldView, TransactionView};
 use crate::{books, event};
 use axum::Json;
@@ -199,6 +200,8 @@ pub struct PaymentRefund {
 }
 
 /// Give back what was captured of a payment, all or a part. For the service payments; repeatable by its key.
+///
+/// With the key of a capture that nobody was told of, the capture is undone: the payment is as if it had never been.
 #[utoipa::path(post, path = "/holds/by-payment/{payment_id}/refunds", tag = "transactions",
     request_body = PaymentRefund, params(("payment_id" = PaymentId, Path, description = "The payment")),
     responses(
@@ -226,6 +229,10 @@ pub async fn refund(
         again(&known, Some(wanted.amount))?;
         return Ok(Json(TransactionView::new(&known, &book, &who)).into_response());
     }
+    if let Some(taken) = transaction::by_key(&tx, &format!("capture:{id}:{}", wanted.key)).await? {
+        again(&taken, Some(wanted.amount))?;
+        return call_off(tx, taken, book, id).await;
+    }
     let sales = sales(&hold, &book)?;
     if wanted.amount.currency != sales.currency {
         let (expected, found) = (sales.currency, wanted.amount.currency);
@@ -247,6 +254,26 @@ pub async fn refund(
     event::tell_all(&tx, &book).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(TransactionView::new(&given, &book, &who))).into_response())
+}
+
+/// Undoes a capture, once, unless some of it was given back already.
+async fn call_off(tx: Tx, mut taken: Transaction, mut book: Book, id: PaymentId) -> Result<Response> {
+    let who = Who::service(PAYMENTS);
+    if let Some(by) = taken.reversed_by {
+        let undone = transaction::find(&tx, by).await?.ok_or_else(Problem::not_found)?;
+        tx.rollback().await?;
+        return Ok(Json(TransactionView::new(&undone, &book, &who)).into_response());
+    }
+    let moved = settlement::of(&tx, id).await?;
+    let left = moved.map_or(0, |it| it.captured - it.refunded);
+    if let Some(amount) = taken.amount.filter(|it| it.amount > left) {
+        return Err(Refused::HoldExceeded { left: Money::new(left, amount.currency) }.into());
+    }
+    let undone =
+        undo(&tx, &mut taken, &mut book, (Kind::Reversal, "the payment was called off", &who.name)).await?;
+    event::tell(&tx, event::REVERSED, &taken, &book).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(TransactionView::new(&undone, &book, &who))).into_response())
 }
 
 /// The shop's account that buyers transfer money to. For the service payments.

@@ -135,6 +135,7 @@ enum Place {
     security(("bearer" = ["transactions:read"])),
     responses(
         (status = 200, body = Reconciliation),
+        (status = 400, description = "`malformed-request`: the cursor", body = ProblemDocument),
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`forbidden`", body = ProblemDocument),
         (status = 422, description = "`invalid-request`", body = ProblemDocument),
