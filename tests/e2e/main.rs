@@ -31,6 +31,7 @@ mod ledger_holds;
 mod ledger_proofs;
 mod ledger_races;
 mod ledger_refusals;
+mod methods;
 mod order_changes;
 mod order_races;
 mod orders;

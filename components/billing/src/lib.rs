@@ -20,6 +20,7 @@ mod person;
 mod print;
 mod problem;
 mod rules;
+mod settlement;
 mod statement;
 mod store;
 
@@ -56,6 +57,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(statement::of_customer))
         .routes(routes!(statement::own))
         .routes(routes!(person::person))
+        .routes(routes!(settlement::told))
 }
 
 async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {

@@ -127,6 +127,9 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/payments/intents/{id}/capture",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::GET,    "/payments/receipts",              "payments", Scope(PAYMENTS_READ)),
+    (Method::POST,   "/payments/receipts/{id}/allocate", "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/receipts/{id}/return",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
 
     (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),
@@ -180,6 +183,7 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,     "/transactions",                         "transactions", Token),
     (Method::POST,    "/transactions",                         "transactions", Token),
     (Method::POST,    "/transactions/batches",                 "transactions", Token),
+    (Method::GET,     "/transactions/reconciliation",          "transactions", Scope(TRANSACTIONS_READ)),
     (Method::GET,     "/transactions/{id}",                    "transactions", Token),
     (Method::PATCH,   "/transactions/{id}",                    "transactions", Token),
     (Method::POST,    "/transactions/{id}/reverse",            "transactions", Scope(TRANSACTIONS_WRITE)),

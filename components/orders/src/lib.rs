@@ -24,6 +24,7 @@ mod pricing;
 mod problem;
 mod revision;
 mod saga;
+mod settlement;
 mod state;
 mod store;
 mod tracking;
@@ -85,4 +86,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(fulfilment::ask_return))
         .routes(routes!(fulfilment::decide))
         .routes(routes!(order::held))
+        .routes(routes!(settlement::told))
 }

@@ -5,9 +5,11 @@
 //! can be asked again, so no crash charges anybody twice or loses a charge; card data is neither stored nor logged, but for
 //! the brand and the last four digits.
 //!
-//! Providers stand behind one trait ([`provider::Provider`]); the first one simulates cards. Calls nobody. Publishes
-//! `souk.payment.authorized`, `souk.payment.captured`, `souk.payment.failed`, `souk.payment.refunded` and
-//! `souk.payment.cancelled` to orders.
+//! Providers stand behind one trait ([`provider::Provider`]): one simulates cards, one holds money on wallets, one waits for
+//! transfers that carry a reference. Calls transactions (wallets, accounts to transfer to, money that goes back), and hears
+//! from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
+//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders; captures and
+//! refunds to transactions and billing, too.
 
 mod card;
 mod confirm;
@@ -19,9 +21,13 @@ mod methods;
 mod model;
 mod problem;
 mod provider;
+mod receipt;
+mod receipts;
+mod reference;
 mod rules;
 mod secret;
 mod settle;
+mod settlement;
 mod store;
 mod transfer;
 mod view;
@@ -44,13 +50,16 @@ pub static SERVICE: Service = Service {
     subscriptions: &[
         Subscription { event: event::AUTHORIZED, subscriber: "orders" },
         Subscription { event: event::CAPTURED, subscriber: "orders" },
+        Subscription { event: event::CAPTURED, subscriber: "transactions" },
         Subscription { event: event::CAPTURED, subscriber: "billing" },
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
+        Subscription { event: event::REFUNDED, subscriber: "transactions" },
         Subscription { event: event::REFUNDED, subscriber: "billing" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
         Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
+    on_event: Some(|tx, event| Box::pin(receipt::hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
 };
@@ -71,8 +80,12 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(confirm::challenge))
         .routes(routes!(confirm::carry_on))
         .routes(routes!(methods::list))
+        .routes(routes!(receipts::list))
+        .routes(routes!(receipts::allocate))
+        .routes(routes!(receipts::give_back))
         .routes(routes!(transfer::capture))
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))
         .routes(routes!(intent::of_person))
+        .routes(routes!(settlement::told))
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{AttemptState, Transfer, Try};
 use crate::provider::{self, CARD_SIMULATOR, Said, simulator_books};
-use crate::{rules, settle, store, transfer, webhook};
+use crate::{receipt, rules, settle, store, transfer, webhook};
 use serde_json::json;
 use souk_kit::{Ctx, Level, Result, Timestamp, log};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub async fn run(ctx: Ctx) -> Result<()> {
         let id = transfer.id.clone();
         or_later(&id, ask_for(&ctx, transfer).await);
     }
+    receipt::give_back(&ctx).await?;
     let oldest = Timestamp::now().before(REMEMBERED);
     Ok(store::forget_webhooks(&ctx.conn().await?, oldest).await?)
 }

@@ -1,7 +1,7 @@
 //! What is stored: intents, attempts, transfers, and the states that they go through.
 
 use serde::{Deserialize, Serialize};
-use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
+use souk_kit::id::{AttemptId, OrderId, PaymentId, TransactionId, UserId};
 use souk_kit::{Currency, Money, Timestamp};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -267,5 +267,32 @@ impl Transfer {
             ask_at: None,
             created_at: Timestamp::now(),
         }
+    }
+}
+
+/// Money that came by transfer. The id is the ledger's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub id: TransactionId,
+    pub currency: Currency,
+    pub amount: i64,
+    /// What the sender wrote.
+    pub reference: Option<String>,
+    pub from_iban: Option<String>,
+    pub name: Option<String>,
+    /// The try that it pays.
+    pub attempt_id: Option<AttemptId>,
+    /// How much of it that try has; what is left is nobody's yet.
+    pub used: i64,
+    /// How much is on its way back.
+    pub returning: i64,
+    pub returned: i64,
+    pub received_at: Timestamp,
+}
+
+impl Receipt {
+    /// What nobody has a use for yet.
+    pub const fn left(&self) -> i64 {
+        self.amount - self.used - self.returning - self.returned
     }
 }

@@ -34,6 +34,18 @@ const METHOD_UNAVAILABLE: Spec = Spec::new(
     "This method is not offered here",
     "The shop has not set the method up. `GET /payments/methods` lists those that it has.",
 );
+const RECEIPT_SPENT: Spec = Spec::new(
+    409,
+    "receipt-spent",
+    "Nothing is left of the receipt",
+    "The money is used by another payment, or on its way back.",
+);
+const RECEIPT_WITHOUT_SENDER: Spec = Spec::new(
+    409,
+    "receipt-without-sender",
+    "Nobody knows where the money came from",
+    "The bank told no account to send it back to. Pay it out from the ledger, once that is known.",
+);
 const INVALID_SIGNATURE: Spec = Spec::new(
     401,
     "invalid-signature",
@@ -64,6 +76,10 @@ pub enum PaymentsError {
     UnknownTestCard,
     /// The shop does not offer the method.
     MethodUnavailable,
+    /// There is nothing left to allocate.
+    ReceiptSpent,
+    /// There is no account to send it back to.
+    ReceiptWithoutSender,
     /// Nobody who has the key wrote the webhook, or long ago.
     InvalidSignature,
 }
@@ -76,6 +92,8 @@ impl Refusal for PaymentsError {
             Self::RefundExceeds(_) => REFUND_EXCEEDS,
             Self::UnknownTestCard => UNKNOWN_TEST_CARD,
             Self::MethodUnavailable => METHOD_UNAVAILABLE,
+            Self::ReceiptSpent => RECEIPT_SPENT,
+            Self::ReceiptWithoutSender => RECEIPT_WITHOUT_SENDER,
             Self::InvalidSignature => INVALID_SIGNATURE,
         }
     }
@@ -86,9 +104,7 @@ impl Refusal for PaymentsError {
             Self::CaptureExceeds(left) | Self::RefundExceeds(left) => {
                 format!("At most {} {} (minor units) are left.", left.amount, left.currency)
             }
-            Self::UnknownTestCard | Self::MethodUnavailable | Self::InvalidSignature => {
-                format!("{}.", self.spec().title)
-            }
+            _ => format!("{}.", self.spec().title),
         }
     }
 
@@ -99,7 +115,7 @@ impl Refusal for PaymentsError {
             Self::CaptureExceeds(_) | Self::RefundExceeds(_) => {
                 vec![FieldError::at("/amount/amount", "is more than what is left")]
             }
-            Self::State(_) | Self::InvalidSignature => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -107,7 +123,7 @@ impl Refusal for PaymentsError {
         let member = match self {
             Self::State(state) => ("state", json!(state)),
             Self::CaptureExceeds(left) | Self::RefundExceeds(left) => ("available", json!(left)),
-            Self::UnknownTestCard | Self::MethodUnavailable | Self::InvalidSignature => return Map::new(),
+            _ => return Map::new(),
         };
         Map::from_iter([(member.0.to_owned(), member.1)])
     }

@@ -41,6 +41,8 @@ fn next(now: AttemptState, standing: &Standing) -> Option<AttemptState> {
     };
     let (next, from): (_, &[AttemptState]) = match standing {
         Standing::Created => return None,
+        // It was given up, and carried out all the same: it is undone once more.
+        Standing::Authorized | Standing::Captured if now == Voided => (Voiding, &[Voided]),
         Standing::Processing => (Processing, &[Pending, RequiresAction, Processing]),
         Standing::RequiresAction => (RequiresAction, &[Pending, Processing]),
         Standing::Authorized => (Authorized, &[Pending, RequiresAction, Processing]),
@@ -107,6 +109,7 @@ fn ask_at(state: AttemptState, attempt: &Try, now: Timestamp) -> Option<Timestam
         (AttemptState::Processing, _) | (AttemptState::RequiresAction, Some(Action::Redirect { .. })) => {
             Some(now.after(ASK_AGAIN))
         }
+        (AttemptState::Voiding, _) => Some(now),
         (AttemptState::RequiresAction, Some(Action::Transfer { until, .. })) => Some(*until),
         _ => None,
     }

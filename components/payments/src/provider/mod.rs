@@ -1,8 +1,10 @@
 //! Providers: who takes the money. One trait, so that the next one is one file.
 
+pub mod bank_transfer;
 mod signature;
 pub mod simulator;
 pub mod simulator_books;
+mod wallet;
 
 use crate::card::Card;
 use crate::method::{Means, MethodKind};
@@ -11,7 +13,7 @@ use crate::problem::PaymentsError;
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
-use souk_kit::{Ctx, Money, Problem, Result};
+use souk_kit::{Ctx, Money, Problem, Result, Timestamp};
 
 /// How a charge stands with its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,8 @@ pub struct Charge {
     pub last4: Option<String>,
     /// Where the buyer goes on afterwards.
     pub return_url: Option<String>,
+    /// Since when it is tried.
+    pub since: Timestamp,
     /// What the provider wanted to be remembered.
     pub notes: Notes,
 }
@@ -168,6 +172,11 @@ pub trait Provider: Sync {
     /// become durable in one transaction. Otherwise the question must be durable before it is asked.
     fn answers_here(&self, charge: &Charge) -> bool;
 
+    /// Whether a charge that was not carried out can be given up without telling anybody.
+    fn gives_up_here(&self, charge: &Charge) -> bool {
+        self.answers_here(charge)
+    }
+
     /// Makes a charge known, or says how it stands if it is.
     fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said>;
 
@@ -209,7 +218,7 @@ pub trait Provider: Sync {
     }
 }
 
-static PROVIDERS: &[&dyn Provider] = &[CARD_SIMULATOR];
+static PROVIDERS: &[&dyn Provider] = &[CARD_SIMULATOR, &wallet::Wallet, &bank_transfer::BankTransfer];
 
 /// The provider that simulates cards.
 pub static CARD_SIMULATOR: &dyn Provider = &simulator::CardSimulator;

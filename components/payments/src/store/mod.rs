@@ -1,5 +1,7 @@
 //! The SQL.
 
+pub mod receipt;
+
 use crate::model::{AttemptState, Capture, CardTrace, Intent, Kind, Notes, Transfer, Try};
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
 use souk_kit::{Conn, Currency, DbError, Money, Problem, Result, Row, Timestamp, Tx, params};
