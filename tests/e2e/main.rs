@@ -18,6 +18,7 @@ mod customers;
 mod documents;
 mod due_invoices;
 mod due_orders;
+mod due_transfers;
 mod edge;
 mod faults;
 mod gateway;
