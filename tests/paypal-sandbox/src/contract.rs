@@ -198,6 +198,11 @@ impl Operation {
         }
     }
 
+    /// Whether the document has an answer with exactly this status.
+    pub fn describes(&self, status: u16) -> bool {
+        self.at(&format!("/responses/{status}")).is_some()
+    }
+
     /// Where an answer is described, and how.
     fn answer(&self, status: u16) -> Option<(String, &'static Value)> {
         for name in [status.to_string(), "default".to_owned()] {
@@ -228,7 +233,7 @@ impl Operation {
 
     fn detail(&self, status: u16, violation: &Violation) -> Option<Value> {
         let described = self.issue(status, violation.issue);
-        let is_free = self.at(&format!("/responses/{status}")).is_none();
+        let is_free = !self.describes(status);
         let description = match described {
             Some(description) => description,
             None if is_free && self.document == 2 => violation.what.clone(),

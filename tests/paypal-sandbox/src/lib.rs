@@ -17,6 +17,8 @@ mod notify;
 mod page;
 mod server;
 mod signing;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 pub use books::{Authorization, Capture, Funding, Order, Refund};
