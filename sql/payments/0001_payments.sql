@@ -37,8 +37,13 @@ CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   intent_id TEXT NOT NULL REFERENCES intents (id),
   provider TEXT NOT NULL,
-  brand TEXT NOT NULL,
-  last4 TEXT NOT NULL CHECK (length(last4) = 4),
+  -- Of the card; NULL when it is not a card that pays.
+  brand TEXT,
+  last4 TEXT CHECK (length(last4) = 4),
+  -- What the provider must remember, as JSON (`Notes`).
+  notes TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(notes)),
+  -- By what the provider calls it.
+  reference TEXT GENERATED ALWAYS AS (notes ->> 'reference') VIRTUAL,
   amount INTEGER NOT NULL CHECK (amount > 0),
   state TEXT NOT NULL CHECK (state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured',
     'declined', 'voiding', 'voided')),
@@ -53,6 +58,7 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE INDEX attempts_by_intent ON attempts (intent_id);
+CREATE UNIQUE INDEX attempts_by_reference ON attempts (provider, reference) WHERE reference IS NOT NULL;
 CREATE INDEX attempts_to_ask ON attempts (ask_at) WHERE ask_at IS NOT NULL;
 -- Whatever races: an intent has at most one try that may cost money.
 CREATE UNIQUE INDEX attempts_alive ON attempts (intent_id)
@@ -75,6 +81,31 @@ CREATE TABLE transfers (
 ) STRICT;
 
 CREATE INDEX transfers_to_ask ON transfers (ask_at) WHERE ask_at IS NOT NULL;
+
+-- Money that came by transfer, as the ledger tells. The id is the ledger's.
+CREATE TABLE receipts (
+  id TEXT PRIMARY KEY,
+  currency TEXT NOT NULL CHECK (length(currency) = 3),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  -- What the sender wrote.
+  reference TEXT,
+  from_iban TEXT,
+  name TEXT,
+  -- The try that it pays.
+  attempt_id TEXT REFERENCES attempts (id),
+  used INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
+  -- On its way back, and back.
+  returning INTEGER NOT NULL DEFAULT 0 CHECK (returning >= 0),
+  returned INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0),
+  ask_at INTEGER,
+  received_at INTEGER NOT NULL,
+  CONSTRAINT never_more_than_came CHECK (used + returning + returned <= amount)
+) STRICT;
+
+CREATE INDEX receipts_by_attempt ON receipts (attempt_id) WHERE attempt_id IS NOT NULL;
+CREATE INDEX receipts_in_use ON receipts (attempt_id) WHERE used > 0;
+CREATE INDEX receipts_open ON receipts (id) WHERE amount > used + returning + returned;
+CREATE INDEX receipts_to_return ON receipts (ask_at) WHERE ask_at IS NOT NULL;
 
 -- What providers have told, so that a repetition changes nothing.
 CREATE TABLE webhook_events (

@@ -58,11 +58,11 @@ async fn a_challenge_is_passed_with_the_right_code() {
     let payment = payments.payment(500, "automatic").await;
     let asked = payments.confirms(&payment, card::CHALLENGED).await.is(200);
     assert_eq!(asked.text("/state"), "requires_action");
-    assert!(asked.text("/url").ends_with(&format!("/payments/intents/{}/challenge", payment.id)));
+    assert!(asked.text("/action/url").ends_with(&format!("/payments/intents/{}/challenge", payment.id)));
     assert_eq!(payments.state(&payment).await, "requires_action");
-    let passed = payments.answers(&payment, asked.text("/challenge_id"), "123456").await.is(200);
+    let passed = payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await.is(200);
     assert_eq!(passed.text("/state"), "captured");
-    let again = payments.answers(&payment, asked.text("/challenge_id"), "123456").await;
+    let again = payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await;
     again.is_refused(409, "payment-state");
     assert_eq!(payments.reads(&payment).await["captured"], euro(500));
 }
@@ -73,13 +73,19 @@ async fn a_challenge_that_is_failed_declines_the_card() {
     let payment = payments.payment(500, "manual").await;
     let asked = payments.confirms(&payment, card::CHALLENGED).await.is(200);
     payments.answers(&payment, &new_id("att"), "123456").await.is_refused(404, "not-found");
-    let failed = payments.answers(&payment, asked.text("/challenge_id"), "654321").await.is(200);
+    let failed = payments.answers(&payment, asked.text("/action/challenge_id"), "654321").await.is(200);
     assert_eq!((failed.text("/state"), failed.text("/code")), ("declined", "challenge_failed"));
     // The code of a challenge that is over is worth nothing.
-    payments.answers(&payment, asked.text("/challenge_id"), "123456").await.is_refused(409, "payment-state");
+    payments
+        .answers(&payment, asked.text("/action/challenge_id"), "123456")
+        .await
+        .is_refused(409, "payment-state");
     let asked_again = payments.confirms(&payment, card::CHALLENGED).await.is(200);
-    payments.answers(&payment, asked.text("/challenge_id"), "123456").await.is_refused(404, "not-found");
-    let passed = payments.answers(&payment, asked_again.text("/challenge_id"), "123456").await.is(200);
+    payments
+        .answers(&payment, asked.text("/action/challenge_id"), "123456")
+        .await
+        .is_refused(404, "not-found");
+    let passed = payments.answers(&payment, asked_again.text("/action/challenge_id"), "123456").await.is(200);
     assert_eq!(passed.text("/state"), "authorized");
 }
 
@@ -89,7 +95,7 @@ async fn a_challenge_can_be_left_for_another_card() {
     let payment = payments.payment(500, "automatic").await;
     let asked = payments.confirms(&payment, card::CHALLENGED).await.is(200);
     assert_eq!(payments.confirms(&payment, card::GOOD).await.is(200).text("/state"), "captured");
-    let late = payments.answers(&payment, asked.text("/challenge_id"), "123456").await;
+    let late = payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await;
     late.is_refused(409, "payment-state");
     assert_eq!(payments.reads(&payment).await["attempts"][0]["state"], "voided");
 }
@@ -242,7 +248,7 @@ async fn an_order_wants_one_payment_whose_amount_may_change_until_it_is_held() {
     // A challenge for the amount before is over.
     let asked = payments.confirms(&payment, card::CHALLENGED).await.is(200);
     payments.wants(&order, &json!({"amount": {"amount": 700, "currency": "USD"}})).await.is(200).accept();
-    let late = payments.answers(&payment, asked.text("/challenge_id"), "123456").await;
+    let late = payments.answers(&payment, asked.text("/action/challenge_id"), "123456").await;
     late.is_refused(409, "payment-state");
     payments.wants(&order, &wants(800)).await.is(200).accept();
     payments.confirms(&payment, card::GOOD).await.is(200).accept();
@@ -273,9 +279,12 @@ async fn through_the_gateway_a_stranger_pays_with_the_secret() {
     let path = format!("/api/v1/payments/intents/{}", payment.id);
     let asked = stranger.post(format!("{path}/confirm"), &paying_with(card::CHALLENGED));
     let asked = asked.header("client-secret", &payment.secret).await.is(200);
-    let code = json!({"challenge_id": asked.text("/challenge_id"), "code": "123456"});
-    let passed =
-        stranger.post(asked.text("/url"), &code).header("client-secret", &payment.secret).await.is(200);
+    let code = json!({"challenge_id": asked.text("/action/challenge_id"), "code": "123456"});
+    let passed = stranger
+        .post(asked.text("/action/url"), &code)
+        .header("client-secret", &payment.secret)
+        .await
+        .is(200);
     assert_eq!(passed.text("/state"), "authorized");
     let merchant = payments.shop.merchant().await;
     let part = json!({"amount": euro(1000), "final": true});

@@ -122,9 +122,14 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,    "/payments/intents/{id}",          "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/confirm",  "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/challenge", "payments", Nothing),
+    (Method::POST,   "/payments/intents/{id}/continue", "payments", Nothing),
+    (Method::GET,    "/payments/methods",               "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/capture",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/cancel",   "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/intents/{id}/refunds",  "payments", Scope(PAYMENTS_WRITE)),
+    (Method::GET,    "/payments/receipts",              "payments", Scope(PAYMENTS_READ)),
+    (Method::POST,   "/payments/receipts/{id}/allocate", "payments", Scope(PAYMENTS_WRITE)),
+    (Method::POST,   "/payments/receipts/{id}/return",  "payments", Scope(PAYMENTS_WRITE)),
     (Method::POST,   "/payments/webhooks/{provider}",   "payments", OwnCredential),
 
     (Method::GET,    "/inventory/locations",            "inventory", Scope(INVENTORY_READ)),
@@ -342,6 +347,7 @@ mod tests {
             "/orders/{id}/returns",
             "/payments/intents/{id}/confirm",
             "/payments/intents/{id}/challenge",
+            "/payments/intents/{id}/continue",
         ];
         assert_eq!(paths, expected);
     }

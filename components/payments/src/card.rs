@@ -1,48 +1,9 @@
 //! Cards as buyers type them in. Nothing of a card leaves this request but its brand and its last four digits.
 
-use garde::Validate;
-use serde::{Deserialize, Deserializer};
 use souk_kit::{FieldError, Problem, Result, Secret, Timestamp};
-use utoipa::ToSchema;
 
 /// The last year that a card can be good for, counted from now.
 const LONGEST_YEARS: i64 = 20;
-
-/// Which kind of method it is.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MethodKind {
-    /// A payment card.
-    Card,
-}
-
-/// What to pay with.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Method {
-    /// Always `card` for now.
-    #[serde(rename = "type")]
-    #[garde(skip)]
-    #[schema(inline)]
-    #[expect(dead_code, reason = "there is one kind, and reading it is all that is to be done about it")]
-    kind: MethodKind,
-    /// The number on the card; spaces and dashes do not matter.
-    #[serde(deserialize_with = "unseen")]
-    #[garde(custom(is_card_number))]
-    number: Secret,
-    /// `MM/YY` or `MM/YYYY`.
-    #[garde(custom(is_expiry))]
-    #[schema(example = "12/30")]
-    expiry: String,
-    /// The code on its back.
-    #[serde(deserialize_with = "unseen")]
-    #[garde(custom(is_cvc))]
-    cvc: Secret,
-    /// The name on it.
-    #[serde(default)]
-    #[garde(inner(length(chars, min = 1, max = 200)))]
-    holder: Option<String>,
-}
 
 /// A card whose number, date and code may belong together.
 pub struct Card {
@@ -61,30 +22,17 @@ impl Card {
     }
 }
 
-impl Method {
-    /// The card, unless it has expired.
-    pub fn card(&self, now: Timestamp) -> Result<Card> {
-        let last_month = months(&self.expiry).unwrap_or_default();
-        let this_month = this_month(now);
-        if last_month < this_month {
-            return Err(Problem::invalid(vec![FieldError::at("/method/expiry", "has passed")]));
-        }
-        if last_month > this_month + 12 * LONGEST_YEARS {
-            return Err(Problem::invalid(vec![FieldError::at("/method/expiry", "is too far in the future")]));
-        }
-        Ok(Card { number: Secret::new(digits(self.number.expose())) })
+/// The card of a number and a date, unless the card has expired.
+pub fn typed_in(number: &Secret, expiry: &str, now: Timestamp) -> Result<Card> {
+    let last_month = months(expiry).unwrap_or_default();
+    let this_month = this_month(now);
+    if last_month < this_month {
+        return Err(Problem::invalid(vec![FieldError::at("/method/expiry", "has passed")]));
     }
-
-    /// What tells this request from another one, without the secrets in it.
-    pub fn redacted(&self) -> String {
-        let digits = digits(self.number.expose());
-        format!("card {} {}", &digits[digits.len() - 4..], self.expiry)
+    if last_month > this_month + 12 * LONGEST_YEARS {
+        return Err(Problem::invalid(vec![FieldError::at("/method/expiry", "is too far in the future")]));
     }
-}
-
-/// A text that no error may repeat, as serde's own would.
-fn unseen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    Secret::deserialize(deserializer).map_err(|_| serde::de::Error::custom("must be a text"))
+    Ok(Card { number: Secret::new(digits(number.expose())) })
 }
 
 fn digits(number: &str) -> String {
@@ -125,20 +73,23 @@ fn passes_luhn(digits: &str) -> bool {
     sum.is_multiple_of(10)
 }
 
+/// Refuses what cannot be the number of a card.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn is_card_number(number: &Secret, (): &()) -> garde::Result {
+pub fn is_card_number(number: &Secret, (): &()) -> garde::Result {
     let digits = digits(number.expose());
     let fits = (12..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fits && passes_luhn(&digits) { Ok(()) } else { Err(garde::Error::new("is not the number of a card")) }
 }
 
+/// Refuses what is no month.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn is_expiry(expiry: &str, (): &()) -> garde::Result {
+pub fn is_expiry(expiry: &str, (): &()) -> garde::Result {
     months(expiry).map(|_| ()).ok_or_else(|| garde::Error::new("must be MM/YY or MM/YYYY"))
 }
 
+/// Refuses what cannot be the code of a card.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn is_cvc(cvc: &Secret, (): &()) -> garde::Result {
+pub fn is_cvc(cvc: &Secret, (): &()) -> garde::Result {
     let text = cvc.expose();
     let fits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { Ok(()) } else { Err(garde::Error::new("must be three digits")) }
@@ -169,15 +120,9 @@ mod tests {
 
     #[test]
     fn a_card_is_good_until_its_month_has_passed() {
-        let method = |expiry: &str| Method {
-            kind: MethodKind::Card,
-            number: Secret::new("4242 4242 4242 4242"),
-            expiry: expiry.into(),
-            cvc: Secret::new("123"),
-            holder: None,
-        };
+        let number = Secret::new("4242 4242 4242 4242");
         let now = Timestamp::from_millis(1_795_253_400_123); // in November 2026
-        assert_eq!(method("11/26").card(now).unwrap().last4(), "4242");
-        assert!(method("10/26").card(now).is_err() && method("12/46").card(now).is_err());
+        assert_eq!(typed_in(&number, "11/26", now).unwrap().last4(), "4242");
+        assert!(typed_in(&number, "10/26", now).is_err() && typed_in(&number, "12/46", now).is_err());
     }
 }

@@ -1,9 +1,9 @@
 //! The buyer pays: a method, and the challenge that may follow.
 
-use crate::card::Method;
-use crate::model::{AttemptState, Intent, State, Try};
+use crate::method::{Means, Method};
+use crate::model::{Action, AttemptState, Intent, State, Try};
 use crate::problem::PaymentsError;
-use crate::provider::{self, Proof};
+use crate::provider::{self, Proof, Said, Standing, simulator};
 use crate::store::{self, Case};
 use crate::{rules, secret, settle};
 use axum::Json;
@@ -47,12 +47,10 @@ pub enum PaymentOutcome {
     Authorized,
     /// The money is taken.
     Captured,
-    /// The buyer must pass a challenge: send the code to `url`.
+    /// The buyer must do something first.
     RequiresAction {
-        /// Where the answer goes.
-        url: String,
-        /// Which challenge it answers.
-        challenge_id: AttemptId,
+        /// What.
+        action: Action,
     },
     /// The method was refused; another one may be tried.
     Declined {
@@ -70,8 +68,10 @@ impl PaymentOutcome {
             AttemptState::Authorized => Self::Authorized,
             AttemptState::Captured => Self::Captured,
             AttemptState::RequiresAction => Self::RequiresAction {
-                url: format!("/api/v1/payments/intents/{}/challenge", intent.id),
-                challenge_id: attempt.id,
+                action: attempt.notes.action.clone().unwrap_or_else(|| Action::Challenge {
+                    url: format!("/api/v1/payments/intents/{}/challenge", intent.id),
+                    challenge_id: attempt.id,
+                }),
             },
             AttemptState::Declined => Self::Declined { code: attempt.code.clone().unwrap_or_default() },
             AttemptState::Pending | AttemptState::Processing => Self::Processing,
@@ -83,65 +83,99 @@ impl PaymentOutcome {
     }
 }
 
-/// Pay with a card.
+/// Pay.
 ///
-/// The card simulator knows these numbers, with any date to come and any three digits: 4242424242424242 succeeds;
-/// 4000000000000002 is declined (`card_declined`), 4000000000009995 too (`insufficient_funds`); 4000000000003220 asks for a
-/// code, which is 123456; 4000000000000119 gets no answer (`processing`), which comes by webhook; 4000000000005126 is
-/// answered twice; 4000000000000341 is answered a minute late.
+/// With a `card`: the card simulator knows these numbers, with any date to come and any three digits: 4242424242424242
+/// succeeds; 4000000000000002 is declined (`card_declined`), 4000000000009995 too (`insufficient_funds`); 4000000000003220
+/// asks for a code, which is 123456; 4000000000000119 gets no answer (`processing`), which comes by webhook;
+/// 4000000000005126 is answered twice; 4000000000000341 is answered a minute late.
 ///
-/// A payment is made once, however often this is sent. After a decline another card may be tried, ten in all.
+/// From the `wallet`: the buyer is signed in, and has an account in the payment's currency. By `bank_transfer`: the answer
+/// says where to and with which reference. With `paypal`: the answer says where the buyer approves it; then `continue`.
+///
+/// A payment is made once, however often this is sent. After a decline another method may be tried, ten in all; what the
+/// buyer has not done (a challenge, an approval, a transfer) is given up for the next method.
 #[utoipa::path(post, path = "/payments/intents/{id}/confirm", tag = "payments", request_body = Confirmation,
     params(("id" = PaymentId, Path, description = "The payment"),
         ("client-secret" = String, Header, description = "What orders gave the buyer"),
         ("Idempotency-Key" = Option<String>, Header, description = "Gives the same answer again to the same request")),
     responses(
         (status = 200, description = "What came of it", body = PaymentOutcome),
+        (status = 401, description = "`unauthenticated`: wallets are for those who are signed in", body = ProblemDocument),
+        (status = 403, description = "`forbidden`: it is somebody else's payment", body = ProblemDocument),
         (status = 404, description = "`not-found`: no such payment, or another client secret", body = ProblemDocument),
         (status = 409, description = "`payment-state`: it is paid, called off or under way", body = ProblemDocument),
-        (status = 422, description = "`invalid-request`, `unknown-test-card`", body = ProblemDocument)))]
+        (status = 422, description = "`invalid-request`, `unknown-test-card`, `method-unavailable`", body = ProblemDocument)))]
 pub async fn confirm(
     ctx: Ctx,
-    _: Caller,
+    caller: Caller,
     headers: HeaderMap,
     PathId(id): PathId<PaymentId>,
     once: Once,
     Valid(Confirmation { method }): Valid<Confirmation>,
 ) -> Result<Response> {
     secret::must_be_in(&headers, id).await?;
-    let (provider, now) = (provider::for_cards(), Timestamp::now());
-    let card = method.card(now)?;
-    let brand = provider.accepts(&card)?;
-    let once = once.with_body(method.redacted().as_bytes())?;
+    let means = method.means(Timestamp::now())?;
+    let provider = provider::for_means(&means)?;
+    if !provider.is_offered().await? {
+        return Err(PaymentsError::MethodUnavailable.into());
+    }
+    let (card, proof) = match &means {
+        Means::Card(card) => (Some(simulator::accept(card)?), Proof::Card(card)),
+        Means::Wallet => (None, Proof::SignedIn),
+        Means::BankTransfer | Means::Paypal => (None, Proof::Elsewhere),
+    };
+    let once = once.with_body(means.redacted(&method).as_bytes())?;
     let tx = match once.begin(&ctx).await? {
         Attempt::Repeated(answer) => return Ok(answer),
         Attempt::First(tx) => tx,
     };
     let Case { intent, alive } = store::find(&tx, id).await?;
+    if matches!(means, Means::Wallet) && Some(caller.user_id()?) != intent.user_id {
+        return Err(Problem::forbidden("A wallet pays its owner's orders alone."));
+    }
     if let Some(begun) = begun(&tx, &once, &intent).await? {
         return Ok(begun);
     }
     if !rules::may_confirm(intent.state) {
         return Err(PaymentsError::State(intent.state).into());
     }
-    // A challenge that nobody answered. If its provider must be told, maintenance does.
+    // What the buyer did not do. If its provider must be told, maintenance does.
     if let Some(mut left) = alive {
         settle::give_up(&tx, &intent, &mut left).await?;
     }
-    let attempt = Try {
-        id: AttemptId::new(),
-        intent_id: id,
-        provider: provider.name().to_owned(),
-        brand: brand.to_owned(),
-        last4: card.last4().to_owned(),
-        amount: intent.amount,
-        state: AttemptState::Pending,
-        code: None,
-        ask_at: None,
-        asked_by: None,
-        created_at: now,
-    };
-    pay(&ctx, &once, tx, (intent, attempt), Proof::Card(&card)).await
+    let attempt = Try::new(&intent, provider.name(), card);
+    pay(&ctx, &once, tx, (intent, attempt), proof).await
+}
+
+/// Carry on after the buyer came back from where they had been sent.
+#[utoipa::path(post, path = "/payments/intents/{id}/continue", tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment"),
+        ("client-secret" = String, Header, description = "What orders gave the buyer")),
+    responses(
+        (status = 200, description = "What came of it", body = PaymentOutcome),
+        (status = 404, description = "`not-found`: no such payment, or another client secret", body = ProblemDocument),
+        (status = 409, description = "`payment-state`: nothing is under way", body = ProblemDocument)))]
+pub async fn carry_on(
+    ctx: Ctx,
+    _: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId<PaymentId>,
+) -> Result<Json<PaymentOutcome>> {
+    secret::must_be_in(&headers, id).await?;
+    let Case { intent, alive } = store::find(&ctx.conn().await?, id).await?;
+    let attempt = alive.ok_or(PaymentsError::State(intent.state))?;
+    let is_sent_away = matches!(attempt.notes.action, Some(Action::Redirect { .. }));
+    let is_open = matches!(attempt.state, AttemptState::RequiresAction | AttemptState::Processing);
+    if !is_sent_away || !is_open {
+        return Ok(Json(PaymentOutcome::of(&intent, &attempt)?));
+    }
+    let answer = provider::of(&attempt.provider)?.resume(&ctx, &settle::charge(&intent, &attempt)).await;
+    let said = settle::or_processing(answer, &attempt);
+    let tx = ctx.begin().await?;
+    let (intent, attempt) = settle::latest(&tx, attempt.id, &said).await?;
+    tx.commit().await?;
+    Ok(Json(PaymentOutcome::of(&intent, &attempt)?))
 }
 
 /// Answer the challenge that a method asked for.
@@ -198,8 +232,8 @@ async fn pay(
     let (provider, charge) = (provider::of(&attempt.provider)?, settle::charge(&intent, &attempt));
     if provider.answers_here(&charge) {
         let answer = provider.authorize(ctx, &charge, proof).await;
-        let standing = settle::or_processing(answer, &attempt);
-        settle::attempt(&tx, &mut intent, &mut attempt, &standing).await?;
+        let said = settle::or_processing(answer, &attempt);
+        settle::attempt(&tx, &mut intent, &mut attempt, &said).await?;
         return once.commit(tx, Json(PaymentOutcome::of(&intent, &attempt)?)).await;
     }
     // The question is durable before it is asked, so that whatever happens now, maintenance asks how it went.
@@ -212,11 +246,11 @@ async fn pay(
     tx.commit().await?;
 
     let answer = match provider.create(ctx, &charge).await {
-        Ok(_) => provider.authorize(ctx, &charge, proof).await,
-        Err(unanswered) => Err(unanswered),
+        Ok(Said { standing: Standing::Created, .. }) => provider.authorize(ctx, &charge, proof).await,
+        told => told,
     };
-    let standing = settle::or_processing(answer, &attempt);
+    let said = settle::or_processing(answer, &attempt);
     let tx = ctx.begin().await?;
-    let (intent, attempt) = settle::latest(&tx, attempt.id, &standing).await?;
+    let (intent, attempt) = settle::latest(&tx, attempt.id, &said).await?;
     once.commit(tx, Json(PaymentOutcome::of(&intent, &attempt)?)).await
 }

@@ -260,7 +260,7 @@ pub async fn cancel(ctx: Ctx, caller: Caller, PathId(id): PathId<PaymentId>) -> 
     };
     (intent.state, intent.authorized, intent.released) = (State::Cancelled, 0, 0);
     store::save(&tx, &intent).await?;
-    event::emit(&tx, event::CANCELLED, &intent, None).await?;
+    event::emit(&tx, event::CANCELLED, &intent, event::About::Intent).await?;
     tx.commit().await?;
     if let Some(attempt) = alive.filter(|_| must_tell) {
         // If nobody answers, maintenance tells the provider again.
@@ -268,7 +268,7 @@ pub async fn cancel(ctx: Ctx, caller: Caller, PathId(id): PathId<PaymentId>) -> 
         let answer = provider::of(&attempt.provider)?.cancel(&ctx, &charge).await;
         if let Ok(standing) = answer {
             let tx = ctx.begin().await?;
-            settle::latest(&tx, attempt.id, &standing).await?;
+            settle::latest(&tx, attempt.id, &standing.into()).await?;
             tx.commit().await?;
         }
     }

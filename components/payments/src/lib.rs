@@ -5,18 +5,24 @@
 //! can be asked again, so no crash charges anybody twice or loses a charge; card data is neither stored nor logged, but for
 //! the brand and the last four digits.
 //!
-//! Providers stand behind one trait ([`provider::Provider`]); the first one simulates cards. Calls nobody. Publishes
-//! `souk.payment.authorized`, `souk.payment.captured`, `souk.payment.failed`, `souk.payment.refunded` and
-//! `souk.payment.cancelled` to orders.
+//! Providers stand behind one trait ([`provider::Provider`]): one simulates cards, one holds money on wallets, one waits for
+//! transfers that carry a reference. Calls transactions (wallets, accounts to transfer to, money that goes back), and hears
+//! from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
+//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders.
 
 mod card;
 mod confirm;
 mod event;
 mod intent;
 mod maintenance;
+mod method;
+mod methods;
 mod model;
 mod problem;
 mod provider;
+mod receipt;
+mod receipts;
+mod reference;
 mod rules;
 mod secret;
 mod settle;
@@ -45,7 +51,9 @@ pub static SERVICE: Service = Service {
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
+        Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
+    on_event: Some(|tx, event| Box::pin(receipt::hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
 };
@@ -64,6 +72,11 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(intent::cancel))
         .routes(routes!(confirm::confirm))
         .routes(routes!(confirm::challenge))
+        .routes(routes!(confirm::carry_on))
+        .routes(routes!(methods::list))
+        .routes(routes!(receipts::list))
+        .routes(routes!(receipts::allocate))
+        .routes(routes!(receipts::give_back))
         .routes(routes!(transfer::capture))
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))

@@ -1,8 +1,8 @@
 //! What must happen without anybody asking: questions that got no answer are asked again, and the simulator's webhooks sent.
 
 use crate::model::{AttemptState, Transfer, Try};
-use crate::provider::{self, Standing, simulator_books};
-use crate::{rules, settle, store, transfer, webhook};
+use crate::provider::{self, CARD_SIMULATOR, Said, simulator_books};
+use crate::{receipt, rules, settle, store, transfer, webhook};
 use serde_json::json;
 use souk_kit::{Ctx, Level, Result, Timestamp, log};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub async fn run(ctx: Ctx) -> Result<()> {
         let id = transfer.id.clone();
         or_later(&id, ask_for(&ctx, transfer).await);
     }
+    receipt::give_back(&ctx).await?;
     let oldest = Timestamp::now().before(REMEMBERED);
     Ok(store::forget_webhooks(&ctx.conn().await?, oldest).await?)
 }
@@ -42,7 +43,7 @@ fn or_later(what: &str, done: Result<()>) {
 /// Sends the simulator's webhooks, by the way that others come in.
 async fn send_webhooks(ctx: &Ctx) -> Result<()> {
     for sent in simulator_books::due(ctx).await? {
-        match webhook::take_in(ctx, provider::for_cards(), &sent.headers, sent.body.as_bytes()).await {
+        match webhook::take_in(ctx, CARD_SIMULATOR, &sent.headers, sent.body.as_bytes()).await {
             Ok(()) => simulator_books::taken(ctx, sent.id).await?,
             Err(problem) => or_later(&format!("webhook {}", sent.id), Err(problem)), // It is sent again.
         }
@@ -50,21 +51,18 @@ async fn send_webhooks(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Asks how a charge stands, by its key. What was never carried out is barred first, so that it cannot be any more.
-async fn ask_about(ctx: &Ctx, attempt: Try) -> Result<()> {
+/// Asks how a charge stands, by its key.
+pub async fn ask_about(ctx: &Ctx, attempt: Try) -> Result<()> {
     let provider = provider::of(&attempt.provider)?;
     let intent = store::find(&ctx.conn().await?, attempt.intent_id).await?.intent;
     let charge = settle::charge(&intent, &attempt);
-    let mut answer = match attempt.state {
-        AttemptState::Voiding => provider.cancel(ctx, &charge).await,
-        _ => provider.create(ctx, &charge).await,
+    let answer = match attempt.state {
+        AttemptState::Voiding => provider.cancel(ctx, &charge).await.map(Said::from),
+        _ => provider.resume(ctx, &charge).await,
     };
-    if matches!(answer, Ok(Standing::Created)) {
-        answer = provider.cancel(ctx, &charge).await;
-    }
-    let standing = settle::or_processing(answer, &attempt);
+    let said = settle::or_processing(answer, &attempt);
     let tx = ctx.begin().await?;
-    settle::latest(&tx, attempt.id, &standing).await?;
+    settle::latest(&tx, attempt.id, &said).await?;
     Ok(tx.commit().await?)
 }
 

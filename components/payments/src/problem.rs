@@ -28,6 +28,24 @@ const UNKNOWN_TEST_CARD: Spec = Spec::new(
     "Not one of the test cards",
     "The card simulator knows the documented test numbers alone. Never send it the number of a real card.",
 );
+const METHOD_UNAVAILABLE: Spec = Spec::new(
+    422,
+    "method-unavailable",
+    "This method is not offered here",
+    "The shop has not set the method up. `GET /payments/methods` lists those that it has.",
+);
+const RECEIPT_SPENT: Spec = Spec::new(
+    409,
+    "receipt-spent",
+    "Nothing is left of the receipt",
+    "The money is used by another payment, or on its way back.",
+);
+const RECEIPT_WITHOUT_SENDER: Spec = Spec::new(
+    409,
+    "receipt-without-sender",
+    "Nobody knows where the money came from",
+    "The bank told no account to send it back to. Pay it out from the ledger, once that is known.",
+);
 const INVALID_SIGNATURE: Spec = Spec::new(
     401,
     "invalid-signature",
@@ -36,8 +54,14 @@ const INVALID_SIGNATURE: Spec = Spec::new(
 );
 
 /// All of them, for the documentation.
-pub const ALL: &[Spec] =
-    &[PAYMENT_STATE, CAPTURE_EXCEEDS, REFUND_EXCEEDS, UNKNOWN_TEST_CARD, INVALID_SIGNATURE];
+pub const ALL: &[Spec] = &[
+    PAYMENT_STATE,
+    CAPTURE_EXCEEDS,
+    REFUND_EXCEEDS,
+    UNKNOWN_TEST_CARD,
+    METHOD_UNAVAILABLE,
+    INVALID_SIGNATURE,
+];
 
 /// A refusal of this service.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +74,12 @@ pub enum PaymentsError {
     RefundExceeds(Money),
     /// The simulator does not know the card.
     UnknownTestCard,
+    /// The shop does not offer the method.
+    MethodUnavailable,
+    /// There is nothing left to allocate.
+    ReceiptSpent,
+    /// There is no account to send it back to.
+    ReceiptWithoutSender,
     /// Nobody who has the key wrote the webhook, or long ago.
     InvalidSignature,
 }
@@ -61,6 +91,9 @@ impl Refusal for PaymentsError {
             Self::CaptureExceeds(_) => CAPTURE_EXCEEDS,
             Self::RefundExceeds(_) => REFUND_EXCEEDS,
             Self::UnknownTestCard => UNKNOWN_TEST_CARD,
+            Self::MethodUnavailable => METHOD_UNAVAILABLE,
+            Self::ReceiptSpent => RECEIPT_SPENT,
+            Self::ReceiptWithoutSender => RECEIPT_WITHOUT_SENDER,
             Self::InvalidSignature => INVALID_SIGNATURE,
         }
     }
@@ -71,17 +104,18 @@ impl Refusal for PaymentsError {
             Self::CaptureExceeds(left) | Self::RefundExceeds(left) => {
                 format!("At most {} {} (minor units) are left.", left.amount, left.currency)
             }
-            Self::UnknownTestCard | Self::InvalidSignature => format!("{}.", self.spec().title),
+            _ => format!("{}.", self.spec().title),
         }
     }
 
     fn errors(&self) -> Vec<FieldError> {
         match self {
             Self::UnknownTestCard => vec![FieldError::at("/method/number", "is not a test number")],
+            Self::MethodUnavailable => vec![FieldError::at("/method/type", "is not offered here")],
             Self::CaptureExceeds(_) | Self::RefundExceeds(_) => {
                 vec![FieldError::at("/amount/amount", "is more than what is left")]
             }
-            Self::State(_) | Self::InvalidSignature => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -89,7 +123,7 @@ impl Refusal for PaymentsError {
         let member = match self {
             Self::State(state) => ("state", json!(state)),
             Self::CaptureExceeds(left) | Self::RefundExceeds(left) => ("available", json!(left)),
-            Self::UnknownTestCard | Self::InvalidSignature => return Map::new(),
+            _ => return Map::new(),
         };
         Map::from_iter([(member.0.to_owned(), member.1)])
     }

@@ -1,7 +1,7 @@
 //! What may follow what, and how much is left: decisions without I/O.
 
 use crate::event;
-use crate::model::{AttemptState, Capture, Intent, Kind, State, TransferState, Try};
+use crate::model::{Action, AttemptState, Capture, Intent, Kind, State, TransferState, Try};
 use crate::problem::PaymentsError;
 use crate::provider::Standing;
 use souk_kit::{Money, Timestamp};
@@ -41,8 +41,10 @@ fn next(now: AttemptState, standing: &Standing) -> Option<AttemptState> {
     };
     let (next, from): (_, &[AttemptState]) = match standing {
         Standing::Created => return None,
+        // It was given up, and carried out all the same: it is undone once more.
+        Standing::Authorized | Standing::Captured if now == Voided => (Voiding, &[Voided]),
         Standing::Processing => (Processing, &[Pending, RequiresAction, Processing]),
-        Standing::RequiresAction => (RequiresAction, &[Pending]),
+        Standing::RequiresAction => (RequiresAction, &[Pending, Processing]),
         Standing::Authorized => (Authorized, &[Pending, RequiresAction, Processing]),
         Standing::Captured => (Captured, &[Pending, RequiresAction, Processing, Authorized]),
         Standing::Declined(_) | Standing::Cancelled if now == Voiding => (Voided, &[Voiding]),
@@ -69,10 +71,15 @@ pub fn apply(intent: &mut Intent, attempt: &mut Try, standing: &Standing, now: T
         return News::Old; // Parts are taken one by one, and answered one by one.
     }
     attempt.state = next;
-    attempt.ask_at = (next == AttemptState::Processing).then(|| now.after(ASK_AGAIN));
+    attempt.ask_at = ask_at(next, attempt, now);
     match next {
         AttemptState::Processing => intent.state = State::Processing,
-        AttemptState::RequiresAction => intent.state = State::RequiresAction,
+        AttemptState::RequiresAction => {
+            intent.state = State::RequiresAction;
+            if let Some(Action::Transfer { .. }) = attempt.notes.action {
+                return News::Told(event::AWAITED);
+            }
+        }
         AttemptState::Authorized => {
             (intent.state, intent.authorized) = (State::Authorized, attempt.amount);
             return News::Told(event::AUTHORIZED);
@@ -94,6 +101,18 @@ pub fn apply(intent: &mut Intent, attempt: &mut Try, standing: &Standing, now: T
         AttemptState::Pending | AttemptState::Voiding | AttemptState::Voided => {}
     }
     News::Quiet
+}
+
+/// When the provider is asked about a try that stands so; never when it has said all, or only the buyer can go on.
+fn ask_at(state: AttemptState, attempt: &Try, now: Timestamp) -> Option<Timestamp> {
+    match (state, &attempt.notes.action) {
+        (AttemptState::Processing, _) | (AttemptState::RequiresAction, Some(Action::Redirect { .. })) => {
+            Some(now.after(ASK_AGAIN))
+        }
+        (AttemptState::Voiding, _) => Some(now),
+        (AttemptState::RequiresAction, Some(Action::Transfer { until, .. })) => Some(*until),
+        _ => None,
+    }
 }
 
 /// What is held, and neither taken nor let go nor about to be.
@@ -181,7 +200,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use souk_kit::Currency;
-    use souk_kit::id::{AttemptId, OrderId, PaymentId};
+    use souk_kit::id::{OrderId, PaymentId};
 
     fn payment(capture: Capture) -> (Intent, Try) {
         let (id, now) = (PaymentId::new(), Timestamp::now());
@@ -205,19 +224,7 @@ mod tests {
             created_at: now,
             updated_at: now,
         };
-        let attempt = Try {
-            id: AttemptId::new(),
-            intent_id: id,
-            provider: "any".into(),
-            brand: "visa".into(),
-            last4: "4242".into(),
-            amount: 1000,
-            state: AttemptState::Pending,
-            code: None,
-            ask_at: None,
-            asked_by: None,
-            created_at: now,
-        };
+        let attempt = Try::new(&intent, "any", None);
         (intent, attempt)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::event;
 use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, TransferState, Try};
-use crate::provider::{Charge, Part, Settled, Standing, Unanswered};
+use crate::provider::{Charge, Part, Said, Settled, Standing, Unanswered};
 use crate::rules::{self, News};
 use crate::store;
 use serde_json::json;
@@ -13,9 +13,15 @@ use souk_kit::{Level, Result, Timestamp, Tx, log};
 pub fn charge(intent: &Intent, attempt: &Try) -> Charge {
     Charge {
         key: attempt.id,
+        payment: intent.id,
+        order: intent.order_id,
+        user: intent.user_id,
         amount: intent.money(attempt.amount),
         capture: intent.capture == Capture::Automatic,
-        last4: attempt.last4.clone(),
+        last4: attempt.card.as_ref().map(|card| card.last4.clone()),
+        return_url: intent.return_url.clone(),
+        since: attempt.created_at,
+        notes: attempt.notes.clone(),
     }
 }
 
@@ -25,33 +31,39 @@ pub fn part(intent: &Intent, transfer: &Transfer) -> Part {
 }
 
 /// What is known when no answer came: that somebody is working on it, perhaps.
-pub fn or_processing(answer: Result<Standing, Unanswered>, attempt: &Try) -> Standing {
+pub fn or_processing(answer: Result<Said, Unanswered>, attempt: &Try) -> Said {
     answer.unwrap_or_else(|unanswered| {
         let fields = json!({"attempt.id": attempt.id, "provider": attempt.provider, "cause": unanswered.0});
         log(Level::Warn, "a provider did not answer; it will be asked again", fields);
-        Standing::Processing
+        Standing::Processing.into()
     })
 }
 
 /// Stores what a provider says of a try, with all that follows from it. Says nothing new, changes nothing.
-pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, standing: &Standing) -> Result<()> {
-    let news = rules::apply(intent, attempt, standing, Timestamp::now());
+pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, said: &Said) -> Result<()> {
+    let is_noted = said.notes.as_ref().is_none_or(|notes| *notes == attempt.notes);
+    if let Some(notes) = &said.notes {
+        attempt.notes.clone_from(notes);
+    }
+    let news = rules::apply(intent, attempt, &said.standing, Timestamp::now());
+    if news != News::Old || !is_noted {
+        store::save_try(tx, attempt).await?;
+    }
     if news == News::Old {
         return Ok(());
     }
-    store::save_try(tx, attempt).await?;
     store::save(tx, intent).await?;
     match news {
-        News::Told(kind) => event::emit(tx, kind, intent, None).await,
+        News::Told(kind) => event::emit(tx, kind, intent, event::About::Try(attempt)).await,
         News::Old | News::Quiet => Ok(()),
     }
 }
 
 /// The same for a try that may have gone on since it was read.
-pub async fn latest(tx: &Tx, id: AttemptId, standing: &Standing) -> Result<(Intent, Try)> {
+pub async fn latest(tx: &Tx, id: AttemptId, said: &Said) -> Result<(Intent, Try)> {
     let mut tried = store::find_try(tx, id).await?;
     let mut intent = store::find(tx, tried.intent_id).await?.intent;
-    attempt(tx, &mut intent, &mut tried, standing).await?;
+    attempt(tx, &mut intent, &mut tried, said).await?;
     Ok((intent, tried))
 }
 
@@ -68,13 +80,13 @@ pub async fn transfer(tx: &Tx, intent: &mut Intent, transfer: &mut Transfer, set
     let kind = rules::book(intent, transfer.kind, transfer.amount, transfer.state);
     store::save_transfer(tx, transfer).await?;
     store::save(tx, intent).await?;
-    match kind {
-        Some(kind) => {
-            let refund = (transfer.kind == Kind::Refund).then_some(&*transfer);
-            event::emit(tx, kind, intent, refund).await
-        }
-        None => Ok(()),
-    }
+    let Some(kind) = kind else { return Ok(()) };
+    let by = store::authorized_try(tx, intent.id).await?;
+    let about = match transfer.kind {
+        Kind::Refund => event::About::Refund(&by, transfer),
+        Kind::Capture | Kind::Release => event::About::Try(&by),
+    };
+    event::emit(tx, kind, intent, about).await
 }
 
 /// Gives a living try up: nothing may come of it any more. Whether its provider must be told.

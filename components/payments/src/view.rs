@@ -1,6 +1,9 @@
 //! Payments as they are shown.
 
-use crate::model::{AttemptState, Capture, Intent, Kind, State, Transfer, TransferState, Try};
+use crate::model::{
+    Action, AttemptState, Capture, CardTrace, Intent, Kind, State, Transfer, TransferState, Try,
+};
+use crate::provider::bank_transfer;
 use crate::store;
 use serde::Serialize;
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
@@ -57,12 +60,14 @@ pub struct PaymentAttempt {
     /// Who was asked for the money.
     #[schema(example = "card-simulator")]
     pub provider: String,
-    /// The kind of the card.
-    #[schema(example = "visa")]
-    pub brand: String,
-    /// Its last four digits.
-    #[schema(example = "4242")]
-    pub last4: String,
+    /// The card; null when it is not a card that pays.
+    pub card: Option<CardTrace>,
+    /// By what the provider, or who transfers money, calls it.
+    pub reference: Option<String>,
+    /// What has come for it by transfer so far; null when it is paid otherwise.
+    pub received: Option<Money>,
+    /// What the buyer is to do, while that is waited for. A challenge is told to the buyer alone.
+    pub action: Option<Action>,
     /// How much.
     pub amount: Money,
     /// Where it stands.
@@ -101,20 +106,29 @@ impl PaymentTransfer {
     }
 }
 
+/// What belongs to intents.
+struct Belongings {
+    tries: Vec<Try>,
+    transfers: Vec<Transfer>,
+    /// What has come by transfer, in minor units.
+    received: HashMap<AttemptId, i64>,
+}
+
 /// An intent with all that belongs to it.
 pub async fn payment(conn: &Conn, intent: Intent) -> Result<Payment> {
-    let (tries, transfers) = of(conn, std::slice::from_ref(&intent)).await?;
-    Ok(show(&intent, tries, transfers))
+    let belongings = of(conn, std::slice::from_ref(&intent)).await?;
+    Ok(show(&intent, belongings))
 }
 
 /// Intents with all that belongs to them, by as many statements as one.
 pub async fn payments(conn: &Conn, intents: Vec<Intent>) -> Result<Vec<Payment>> {
-    let (tries, transfers) = of(conn, &intents).await?;
+    let Belongings { tries, transfers, received } = of(conn, &intents).await?;
     let (mut tries, mut transfers) =
         (grouped(tries, |attempt| attempt.intent_id), grouped(transfers, |transfer| transfer.intent_id));
     let shown = intents.iter().map(|intent| {
-        let (tries, transfers) = (tries.remove(&intent.id), transfers.remove(&intent.id));
-        show(intent, tries.unwrap_or_default(), transfers.unwrap_or_default())
+        let tries = tries.remove(&intent.id).unwrap_or_default();
+        let transfers = transfers.remove(&intent.id).unwrap_or_default();
+        show(intent, Belongings { tries, transfers, received: received.clone() })
     });
     Ok(shown.collect())
 }
@@ -127,15 +141,35 @@ fn grouped<T>(all: Vec<T>, intent: impl Fn(&T) -> PaymentId) -> HashMap<PaymentI
     groups
 }
 
-async fn of(conn: &Conn, intents: &[Intent]) -> Result<(Vec<Try>, Vec<Transfer>)> {
-    Ok((store::tries(conn, intents).await?, store::transfers(conn, intents).await?))
+async fn of(conn: &Conn, intents: &[Intent]) -> Result<Belongings> {
+    let tries = store::tries(conn, intents).await?;
+    let transfers = store::transfers(conn, intents).await?;
+    let received = match tries.iter().any(|attempt| attempt.provider == bank_transfer::NAME) {
+        true => store::receipt::received_for(conn, &tries).await?.into_iter().collect(),
+        false => HashMap::new(),
+    };
+    Ok(Belongings { tries, transfers, received })
 }
 
-fn show(intent: &Intent, tries: Vec<Try>, transfers: Vec<Transfer>) -> Payment {
-    let attempts = tries.into_iter().map(|attempt| {
-        let Try { id, provider, brand, last4, amount, state, code, created_at, .. } = attempt;
-        PaymentAttempt { id, provider, brand, last4, amount: intent.money(amount), state, code, created_at }
-    });
+fn show_try(intent: &Intent, attempt: Try, received: &HashMap<AttemptId, i64>) -> PaymentAttempt {
+    let is_awaited = attempt.state == AttemptState::RequiresAction;
+    let by_transfer = attempt.provider == bank_transfer::NAME;
+    PaymentAttempt {
+        id: attempt.id,
+        received: by_transfer.then(|| intent.money(received.get(&attempt.id).copied().unwrap_or_default())),
+        provider: attempt.provider,
+        card: attempt.card,
+        reference: attempt.notes.reference,
+        action: attempt.notes.action.filter(|_| is_awaited),
+        amount: intent.money(attempt.amount),
+        state: attempt.state,
+        code: attempt.code,
+        created_at: attempt.created_at,
+    }
+}
+
+fn show(intent: &Intent, Belongings { tries, transfers, received }: Belongings) -> Payment {
+    let attempts = tries.into_iter().map(|attempt| show_try(intent, attempt, &received));
     let shown = |kind| {
         let of_kind = transfers.iter().filter(|transfer| transfer.kind == kind).cloned();
         of_kind.map(|transfer| PaymentTransfer::of(intent, transfer)).collect()

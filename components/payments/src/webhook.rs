@@ -2,11 +2,11 @@
 
 use crate::model::Intent;
 use crate::provider::{self, Notice, Provider, What};
-use crate::{settle, store};
+use crate::{maintenance, settle, store};
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, FieldError, Money, PathId, Problem, Result, settings, valid};
+use souk_kit::{Caller, Ctx, FieldError, Money, PathId, Problem, Result, Timestamp, valid};
 
 /// The largest webhook that is read, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -40,8 +40,7 @@ pub async fn receive(
 
 /// Verifies a webhook and takes it in, once.
 pub async fn take_in(ctx: &Ctx, provider: &dyn Provider, headers: &HeaderMap, body: &[u8]) -> Result<()> {
-    let key = settings::key(provider.webhook_key()).await?;
-    let Notice { event_id, what } = provider.webhook(headers, body, &key)?;
+    let Notice { event_id, what } = provider.webhook(ctx, headers, body).await?;
     let tx = ctx.begin().await?;
     if !store::note_webhook(&tx, provider.name(), &event_id).await? {
         return Ok(tx.rollback().await?);
@@ -54,7 +53,15 @@ pub async fn take_in(ctx: &Ctx, provider: &dyn Provider, headers: &HeaderMap, bo
             if intent.amount == attempt.amount {
                 must_be(&intent, attempt.amount, amount)?;
             }
-            settle::attempt(&tx, &mut intent, &mut attempt, &standing).await?;
+            settle::attempt(&tx, &mut intent, &mut attempt, &standing.into()).await?;
+        }
+        What::Look(key) => {
+            let mut attempt = store::find_try(&tx, key).await?;
+            // Whatever comes of asking now: maintenance asks again.
+            attempt.ask_at = Some(Timestamp::now());
+            store::save_try(&tx, &attempt).await?;
+            tx.commit().await?;
+            return maintenance::ask_about(ctx, attempt).await;
         }
         What::Part(key, amount, settled) => {
             let mut transfer = store::find_transfer(&tx, &key).await?;

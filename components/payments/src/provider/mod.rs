@@ -1,21 +1,26 @@
 //! Providers: who takes the money. One trait, so that the next one is one file.
 
+pub mod bank_transfer;
 mod signature;
-mod simulator;
+pub mod simulator;
 pub mod simulator_books;
+mod wallet;
 
 use crate::card::Card;
+use crate::method::{Means, MethodKind};
+use crate::model::Notes;
+use crate::problem::PaymentsError;
 use futures::future::BoxFuture;
 use http::HeaderMap;
-use souk_kit::id::AttemptId;
-use souk_kit::{Ctx, Money, Problem, Result, Secret};
+use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
+use souk_kit::{Ctx, Money, Problem, Result, Timestamp};
 
 /// How a charge stands with its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// The provider knows of it, and nobody has authorized it.
     Created,
-    /// The buyer must pass a challenge.
+    /// The buyer must do something; what, the notes say, unless it is a challenge.
     RequiresAction,
     /// It is being worked on; the result comes by webhook, or when it is asked for again.
     Processing,
@@ -36,6 +41,21 @@ impl Standing {
             Self::Declined(code) => code,
             _ => "interrupted",
         }
+    }
+}
+
+/// How a charge stands, and what is to be remembered of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How it stands.
+    pub standing: Standing,
+    /// What is to be remembered from now on; what was remembered before stays when it is absent.
+    pub notes: Option<Notes>,
+}
+
+impl From<Standing> for Said {
+    fn from(standing: Standing) -> Self {
+        Self { standing, notes: None }
     }
 }
 
@@ -72,12 +92,24 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Unanswered>>;
 pub struct Charge {
     /// The key: the same charge has the same one, however often it is spoken of.
     pub key: AttemptId,
+    /// The payment that it is a try of.
+    pub payment: PaymentId,
+    /// The order that is paid.
+    pub order: OrderId,
+    /// Whose order that is; none for a guest's.
+    pub user: Option<UserId>,
     /// How much.
     pub amount: Money,
     /// Whether the money is taken with the authorization.
     pub capture: bool,
-    /// The last digits of the card.
-    pub last4: String,
+    /// The last digits of the card, if it is one that pays.
+    pub last4: Option<String>,
+    /// Where the buyer goes on afterwards.
+    pub return_url: Option<String>,
+    /// Since when it is tried.
+    pub since: Timestamp,
+    /// What the provider wanted to be remembered.
+    pub notes: Notes,
 }
 
 /// A part of a charge.
@@ -95,10 +127,11 @@ pub enum Proof<'a> {
     Card(&'a Card),
     /// The answer to the challenge.
     Challenge(&'a str),
+    /// That the buyer is signed in, as the one whose payment it is.
+    SignedIn,
+    /// Nothing here: the buyer shows it to the provider.
+    Elsewhere,
 }
-
-/// What the provider calls the kind of a card.
-pub type Brand = &'static str;
 
 /// What a verified webhook tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,6 +147,8 @@ pub struct Notice {
 pub enum What {
     /// A charge of this amount stands so.
     Charge(AttemptId, Money, Standing),
+    /// Something happened to a charge: ask how it stands.
+    Look(AttemptId),
     /// A part of a charge, of this amount, stands so.
     Part(String, Money, Settled),
 }
@@ -125,18 +160,34 @@ pub trait Provider: Sync {
     /// Its name, in addresses and in the database.
     fn name(&self) -> &'static str;
 
-    /// Refuses a card that it has no use for.
-    fn accepts(&self, card: &Card) -> Result<Brand>;
+    /// The method that it carries out.
+    fn method(&self) -> MethodKind;
+
+    /// Whether this shop has it at all.
+    fn is_offered(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { Ok(true) })
+    }
 
     /// Whether its answers about this charge are computed here, without asking anybody: question, effect and answer then
     /// become durable in one transaction. Otherwise the question must be durable before it is asked.
     fn answers_here(&self, charge: &Charge) -> bool;
 
     /// Makes a charge known, or says how it stands if it is.
-    fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Standing>;
+    fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said>;
 
-    /// Holds the money, and takes it if the charge says so.
-    fn authorize<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, proof: Proof<'a>) -> Answer<'a, Standing>;
+    /// Holds the money, and takes it if the charge says so. Asked when the charge is only created.
+    fn authorize<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, proof: Proof<'a>) -> Answer<'a, Said>;
+
+    /// How a charge stands whose answer was lost or is still to come, carried on as far as that needs no buyer. What only
+    /// the buyer could carry on is barred, so that it cannot be any more.
+    fn resume<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said> {
+        Box::pin(async move {
+            match self.create(ctx, charge).await? {
+                Said { standing: Standing::Created, .. } => self.cancel(ctx, charge).await.map(Said::from),
+                said => Ok(said),
+            }
+        })
+    }
 
     /// Takes a part of what is held.
     fn capture<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled>;
@@ -151,14 +202,21 @@ pub trait Provider: Sync {
     /// Gives back a part of what was taken.
     fn refund<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled>;
 
-    /// The variable that has the key of its webhooks.
-    fn webhook_key(&self) -> &'static str;
-
-    /// What a webhook says, once it is proven to come from the provider.
-    fn webhook(&self, headers: &HeaderMap, body: &[u8], key: &Secret) -> Result<Notice>;
+    /// What a webhook says, once it is proven to come from the provider. Some have none.
+    fn webhook<'a>(
+        &'a self,
+        _ctx: &'a Ctx,
+        _headers: &'a HeaderMap,
+        _body: &'a [u8],
+    ) -> BoxFuture<'a, Result<Notice>> {
+        Box::pin(async { Err(Problem::not_found()) })
+    }
 }
 
-static PROVIDERS: &[&dyn Provider] = &[&simulator::CardSimulator];
+static PROVIDERS: &[&dyn Provider] = &[CARD_SIMULATOR, &wallet::Wallet, &bank_transfer::BankTransfer];
+
+/// The provider that simulates cards.
+pub static CARD_SIMULATOR: &dyn Provider = &simulator::CardSimulator;
 
 /// The provider of a name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {
@@ -170,7 +228,25 @@ pub fn of(name: &str) -> Result<&'static dyn Provider> {
     named(name).ok_or_else(|| Problem::internal(format!("no provider {name}")))
 }
 
-/// Who takes cards.
-pub fn for_cards() -> &'static dyn Provider {
-    &simulator::CardSimulator
+/// Who carries out a method.
+pub fn for_means(means: &Means) -> Result<&'static dyn Provider> {
+    let kind = match means {
+        Means::Card(_) => MethodKind::Card,
+        Means::Wallet => MethodKind::Wallet,
+        Means::BankTransfer => MethodKind::BankTransfer,
+        Means::Paypal => MethodKind::Paypal,
+    };
+    let found = PROVIDERS.iter().copied().find(|provider| provider.method() == kind);
+    found.ok_or_else(|| PaymentsError::MethodUnavailable.into())
+}
+
+/// Everybody who takes money here.
+pub async fn offered() -> Result<Vec<&'static dyn Provider>> {
+    let mut offered = Vec::new();
+    for provider in PROVIDERS {
+        if provider.is_offered().await? {
+            offered.push(*provider);
+        }
+    }
+    Ok(offered)
 }

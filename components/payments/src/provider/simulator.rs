@@ -6,15 +6,18 @@
 
 use super::simulator_books as books;
 use super::{
-    Answer, Brand, Charge, Notice, Part, Proof, Provider, Settled, Standing, Unanswered, What, signature,
+    Answer, Charge, Notice, Part, Proof, Provider, Said, Settled, Standing, Unanswered, What, signature,
 };
 use crate::card::Card;
+use crate::method::MethodKind;
+use crate::model::CardTrace;
 use crate::problem::PaymentsError;
+use futures::future::BoxFuture;
 use garde::Validate;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use souk_kit::id::AttemptId;
-use souk_kit::{Ctx, FieldError, Money, Problem, Result, Secret, Timestamp, valid};
+use souk_kit::{Ctx, FieldError, Money, Problem, Result, Timestamp, settings, valid};
 use std::time::Duration;
 
 /// What a test card does.
@@ -52,12 +55,22 @@ fn manner(is_it: impl Fn(&str) -> bool) -> Option<Manner> {
 
 /// What the card of a charge does; the last digits of the test cards all differ.
 fn manner_of(charge: &Charge) -> Manner {
-    manner(|number| number.ends_with(&charge.last4)).unwrap_or(Manner::Succeeds)
+    let last4 = charge.last4.as_deref().unwrap_or("none");
+    manner(|number| number.ends_with(last4)).unwrap_or(Manner::Succeeds)
 }
 
 /// What a charge comes to that nothing stands against.
 fn success(charge: &Charge) -> Standing {
     if charge.capture { Standing::Captured } else { Standing::Authorized }
+}
+
+/// The variable that has the key of its webhooks.
+pub const WEBHOOK_KEY: &str = "card_simulator_key";
+
+/// What may be kept of a card; refuses one that the simulator has no use for.
+pub fn accept(card: &Card) -> Result<CardTrace> {
+    manner(|number| number == card.number()).ok_or(PaymentsError::UnknownTestCard)?;
+    Ok(CardTrace { brand: "visa".to_owned(), last4: card.last4().to_owned() })
 }
 
 /// The provider.
@@ -68,50 +81,25 @@ impl Provider for CardSimulator {
         "card-simulator"
     }
 
-    fn accepts(&self, card: &Card) -> Result<Brand> {
-        manner(|number| number == card.number()).ok_or(PaymentsError::UnknownTestCard)?;
-        Ok("visa")
+    fn method(&self) -> MethodKind {
+        MethodKind::Card
     }
 
     fn answers_here(&self, charge: &Charge) -> bool {
         matches!(manner_of(charge), Manner::Succeeds | Manner::IsDeclined(_) | Manner::AsksForACode)
     }
 
-    fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Standing> {
+    fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said> {
         Box::pin(async move {
             match self.answers_here(charge) {
-                true => Ok(Standing::Created),
-                false => books::create(ctx, charge).await,
+                true => Ok(Standing::Created.into()),
+                false => books::create(ctx, charge).await.map(Said::from),
             }
         })
     }
 
-    fn authorize<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, proof: Proof<'a>) -> Answer<'a, Standing> {
-        Box::pin(async move {
-            let now = Timestamp::now();
-            let manner = match &proof {
-                Proof::Card(card) => manner(|number| number == card.number()),
-                Proof::Challenge(_) => Some(manner_of(charge)),
-            };
-            let manner = manner.ok_or_else(|| Unanswered("not a test card".into()))?;
-            match (manner, proof) {
-                (Manner::Succeeds, _) => Ok(success(charge)),
-                (Manner::IsDeclined(code), _) => Ok(Standing::Declined(code.into())),
-                (Manner::AsksForACode, Proof::Card(_)) => Ok(Standing::RequiresAction),
-                (Manner::AsksForACode, Proof::Challenge(CODE)) => Ok(success(charge)),
-                (Manner::AsksForACode, Proof::Challenge(_)) => {
-                    Ok(Standing::Declined(CHALLENGE_FAILED.into()))
-                }
-                (Manner::LosesTheAnswer, _) => {
-                    books::authorize(ctx, charge, &success(charge), now, 1).await?;
-                    Err(Unanswered("the simulated connection broke".into()))
-                }
-                (Manner::AnswersTwice, _) => books::authorize(ctx, charge, &success(charge), now, 2).await,
-                (Manner::AnswersLate, _) => {
-                    books::authorize(ctx, charge, &success(charge), now.after(LATE), 1).await
-                }
-            }
-        })
+    fn authorize<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, proof: Proof<'a>) -> Answer<'a, Said> {
+        Box::pin(async move { try_card(ctx, charge, proof).await.map(Said::from) })
     }
 
     fn capture<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge, part: &'a Part) -> Answer<'a, Settled> {
@@ -135,13 +123,40 @@ impl Provider for CardSimulator {
         self.moves(ctx, charge, part, "refund.succeeded")
     }
 
-    fn webhook_key(&self) -> &'static str {
-        "card_simulator_key"
+    fn webhook<'a>(
+        &'a self,
+        _ctx: &'a Ctx,
+        headers: &'a HeaderMap,
+        body: &'a [u8],
+    ) -> BoxFuture<'a, Result<Notice>> {
+        Box::pin(async move {
+            signature::verify(headers, body, Timestamp::now(), &settings::key(WEBHOOK_KEY).await?)?;
+            valid::parse::<Webhook>(body)?.notice()
+        })
     }
+}
 
-    fn webhook(&self, headers: &HeaderMap, body: &[u8], key: &Secret) -> Result<Notice> {
-        signature::verify(headers, body, Timestamp::now(), key)?;
-        valid::parse::<Webhook>(body)?.notice()
+/// Does what the card does.
+async fn try_card(ctx: &Ctx, charge: &Charge, proof: Proof<'_>) -> Result<Standing, Unanswered> {
+    let now = Timestamp::now();
+    let manner = match &proof {
+        Proof::Card(card) => manner(|number| number == card.number()),
+        Proof::Challenge(_) => Some(manner_of(charge)),
+        Proof::SignedIn | Proof::Elsewhere => None,
+    };
+    let manner = manner.ok_or_else(|| Unanswered("not a test card".into()))?;
+    match (manner, proof) {
+        (Manner::Succeeds, _) => Ok(success(charge)),
+        (Manner::IsDeclined(code), _) => Ok(Standing::Declined(code.into())),
+        (Manner::AsksForACode, Proof::Challenge(CODE)) => Ok(success(charge)),
+        (Manner::AsksForACode, Proof::Challenge(_)) => Ok(Standing::Declined(CHALLENGE_FAILED.into())),
+        (Manner::AsksForACode, _) => Ok(Standing::RequiresAction),
+        (Manner::LosesTheAnswer, _) => {
+            books::authorize(ctx, charge, &success(charge), now, 1).await?;
+            Err(Unanswered("the simulated connection broke".into()))
+        }
+        (Manner::AnswersTwice, _) => books::authorize(ctx, charge, &success(charge), now, 2).await,
+        (Manner::AnswersLate, _) => books::authorize(ctx, charge, &success(charge), now.after(LATE), 1).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The card simulator's own books and its outgoing webhooks: transactions of its own, as those of somebody else would be.
 
-use super::simulator::Webhook;
+use super::simulator::{WEBHOOK_KEY, Webhook};
 use super::{Charge, Standing, Unanswered, signature};
 use http::{HeaderMap, HeaderValue};
 use souk_kit::{Ctx, Problem, Result, Timestamp, Tx, params, settings};
@@ -113,7 +113,7 @@ pub struct Outgoing {
 
 /// The webhooks that are due, each signed now. Those that nobody says were taken are sent again.
 pub async fn due(ctx: &Ctx) -> Result<Vec<Outgoing>> {
-    let key = settings::key(super::for_cards().webhook_key()).await?;
+    let key = settings::key(WEBHOOK_KEY).await?;
     let now = Timestamp::now();
     let due = ctx
         .conn()

@@ -1,6 +1,8 @@
 //! The SQL.
 
-use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, Try};
+pub mod receipt;
+
+use crate::model::{AttemptState, Capture, CardTrace, Intent, Kind, Notes, Transfer, Try};
 use souk_kit::id::{AttemptId, OrderId, PaymentId, UserId};
 use souk_kit::{Conn, Currency, DbError, Money, Problem, Result, Row, Timestamp, Tx, params};
 
@@ -34,11 +36,20 @@ pub struct Case {
 }
 
 /// The intent with its living try beside it. Index: `attempts_alive`.
-const CASE: &str = "SELECT i.*, a.id AS a_id, a.provider AS a_provider, a.brand AS a_brand, a.last4 AS a_last4,
-        a.amount AS a_amount, a.state AS a_state, a.code AS a_code, a.ask_at AS a_ask_at, a.asked_by AS a_asked_by,
-        a.created_at AS a_created_at
+const CASE: &str =
+    "SELECT i.*, a.id AS a_id, a.provider AS a_provider, a.brand AS a_brand, a.last4 AS a_last4,
+        a.notes AS a_notes, a.amount AS a_amount, a.state AS a_state, a.code AS a_code, a.ask_at AS a_ask_at,
+        a.asked_by AS a_asked_by, a.created_at AS a_created_at
    FROM intents i LEFT JOIN attempts a ON a.intent_id = i.id
     AND a.state IN ('pending', 'requires_action', 'processing', 'authorized', 'captured')";
+
+fn trace(brand: Option<String>, last4: Option<String>) -> Option<CardTrace> {
+    brand.zip(last4).map(|(brand, last4)| CardTrace { brand, last4 })
+}
+
+fn notes(json: &str) -> Result<Notes, DbError> {
+    serde_json::from_str(json).map_err(|error| DbError::Column(format!("notes: {error}")))
+}
 
 fn case(row: Row<'_>) -> Result<Case, DbError> {
     let intent = intent(&row)?;
@@ -48,8 +59,8 @@ fn case(row: Row<'_>) -> Result<Case, DbError> {
             id: row.parse("a_id")?,
             intent_id: intent.id,
             provider: row.get("a_provider")?,
-            brand: row.get("a_brand")?,
-            last4: row.get("a_last4")?,
+            card: trace(row.get("a_brand")?, row.get("a_last4")?),
+            notes: notes(row.get("a_notes")?)?,
             amount: row.get("a_amount")?,
             state: row.parse("a_state")?,
             code: row.get("a_code")?,
@@ -152,17 +163,17 @@ pub async fn note_revision(tx: &Tx, id: PaymentId, revision: i64) -> Result<(), 
 pub async fn save_try(tx: &Tx, attempt: &Try) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO attempts (id, intent_id, provider, brand, last4, amount, state, code, ask_at, created_at, updated_at,
-           asked_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+           asked_by, notes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (id) DO UPDATE SET
            state = excluded.state, code = excluded.code, ask_at = excluded.ask_at, updated_at = excluded.updated_at,
-           asked_by = excluded.asked_by",
+           asked_by = excluded.asked_by, notes = excluded.notes",
         params![
             attempt.id,
             attempt.intent_id,
             attempt.provider.as_str(),
-            attempt.brand.as_str(),
-            attempt.last4.as_str(),
+            attempt.card.as_ref().map(|card| card.brand.as_str()),
+            attempt.card.as_ref().map(|card| card.last4.as_str()),
             attempt.amount,
             attempt.state.name(),
             attempt.code.as_deref(),
@@ -170,6 +181,7 @@ pub async fn save_try(tx: &Tx, attempt: &Try) -> Result<(), DbError> {
             attempt.created_at,
             Timestamp::now(),
             attempt.asked_by.as_deref(),
+            serde_json::json!(attempt.notes).to_string(),
         ],
     )
     .await
@@ -180,8 +192,8 @@ fn attempt(row: &Row<'_>) -> Result<Try, DbError> {
         id: row.parse("id")?,
         intent_id: row.parse("intent_id")?,
         provider: row.get("provider")?,
-        brand: row.get("brand")?,
-        last4: row.get("last4")?,
+        card: trace(row.get("brand")?, row.get("last4")?),
+        notes: notes(row.get("notes")?)?,
         amount: row.get("amount")?,
         state: row.parse("state")?,
         code: row.get("code")?,
@@ -195,6 +207,12 @@ fn attempt(row: &Row<'_>) -> Result<Try, DbError> {
 pub async fn find_try(conn: &Conn, id: AttemptId) -> Result<Try> {
     let sql = "SELECT * FROM attempts WHERE id = ?1";
     conn.one(sql, params![id], |row| attempt(&row)).await?.ok_or_else(Problem::not_found)
+}
+
+/// The try that a provider, or who transfers money, calls by this reference. Index: `attempts_by_reference`.
+pub async fn try_by_reference(conn: &Conn, provider: &str, reference: &str) -> Result<Option<Try>, DbError> {
+    let sql = "SELECT * FROM attempts WHERE provider = ?1 AND reference = ?2";
+    conn.one(sql, params![provider, reference], |row| attempt(&row)).await
 }
 
 /// Every try of these intents, the first first. Index: `attempts_by_intent`.
