@@ -1,6 +1,6 @@
 //! What providers tell later: signed, perhaps repeated, perhaps in the wrong order.
 
-use crate::model::Intent;
+use crate::model::{Intent, TransferState};
 use crate::provider::{self, Notice, Provider, What};
 use crate::{maintenance, settle, store};
 use axum::body::Body;
@@ -63,6 +63,16 @@ pub async fn take_in(ctx: &Ctx, provider: &dyn Provider, headers: &HeaderMap, bo
             tx.commit().await?;
             return maintenance::ask_about(ctx, attempt).await;
         }
+        What::LookAtPart(key) => {
+            let mut transfer = store::find_transfer(&tx, &key).await?;
+            if transfer.state == TransferState::Pending {
+                transfer.ask_at = Some(Timestamp::now());
+                store::save_transfer(&tx, &transfer).await?;
+                tx.commit().await?;
+                return maintenance::ask_for(ctx, transfer).await;
+            }
+        }
+        What::Nothing => {}
         What::Part(key, amount, settled) => {
             let mut transfer = store::find_transfer(&tx, &key).await?;
             let mut intent = store::find(&tx, transfer.intent_id).await?.intent;
