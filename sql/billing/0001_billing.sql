@@ -41,25 +41,65 @@ BEGIN
   SELECT raise(ABORT, 'invoices stay');
 END;
 
--- What was paid of an invoice and given back: the only thing about it that changes.
+-- Until when an invoice is to be paid, what was paid of it and given back: the only thing about it that changes.
 CREATE TABLE invoice_payments (
   invoice_id TEXT PRIMARY KEY REFERENCES invoices (id),
   -- NULL when there was nothing to pay.
   payment_id TEXT,
-  paid_at INTEGER NOT NULL,
-  paid INTEGER NOT NULL CHECK (paid >= 0),
+  due_at INTEGER NOT NULL,
+  -- What the buyer's bank transfer is to name, if they were told to make one.
+  reference TEXT,
+  -- NULL until orders say that it is paid in full.
+  paid_at INTEGER,
+  paid INTEGER NOT NULL DEFAULT 0 CHECK (paid >= 0),
   refunded INTEGER NOT NULL DEFAULT 0,
-  CONSTRAINT refunds_within_payment CHECK (refunded BETWEEN 0 AND paid)
+  -- When a credit note took it back, since its order was called off unpaid.
+  cancelled_at INTEGER,
+  CONSTRAINT refunds_within_payment CHECK (refunded BETWEEN 0 AND paid),
+  CONSTRAINT paid_or_cancelled CHECK (paid_at IS NULL OR cancelled_at IS NULL),
+  CONSTRAINT paid_at_once CHECK (paid = 0 OR paid_at IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invoice_payments_unpaid ON invoice_payments (invoice_id) WHERE paid_at IS NULL AND cancelled_at IS NULL;
+
+-- Money that moved for orders, as payments told it: what became of invoices. It may be told of before the invoice.
+CREATE TABLE movements (
+  id TEXT PRIMARY KEY,
+  order_id TEXT NOT NULL,
+  payment_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('captured', 'refunded')),
+  provider TEXT NOT NULL,
+  currency TEXT NOT NULL CHECK (length(currency) = 3),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  -- Of a refund: what payments call it, and what whoever wanted it does.
+  refund_id TEXT UNIQUE,
+  refund_key TEXT,
+  at INTEGER NOT NULL,
+  CONSTRAINT refunds_have_names CHECK ((kind = 'refunded') = (refund_id IS NOT NULL AND refund_key IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX movements_by_order ON movements (order_id, at, id);
+CREATE INDEX movements_by_payment ON movements (payment_id);
+
+CREATE TRIGGER movements_do_not_change BEFORE UPDATE ON movements
+BEGIN
+  SELECT raise(ABORT, 'movements do not change');
+END;
+
+CREATE TRIGGER movements_stay BEFORE DELETE ON movements
+BEGIN
+  SELECT raise(ABORT, 'movements stay');
+END;
 
 CREATE TABLE credit_notes (
   id TEXT PRIMARY KEY,
   number TEXT NOT NULL UNIQUE,
   invoice_id TEXT NOT NULL REFERENCES invoices (id),
-  refund_id TEXT NOT NULL UNIQUE,
+  -- NULL, both, when nothing had been paid: then it takes the invoice back.
+  refund_id TEXT UNIQUE,
   amount INTEGER NOT NULL CHECK (amount > 0),
   issued_at INTEGER NOT NULL,
-  refunded_at INTEGER NOT NULL,
+  refunded_at INTEGER,
   document TEXT NOT NULL CHECK (json_valid(document))
 ) STRICT;
 
@@ -75,7 +115,7 @@ BEGIN
   SELECT raise(ABORT, 'credit notes stay');
 END;
 
--- Refunds that were heard of before their order: events may overtake each other.
+-- Refunds that were heard of before their order was paid: events may overtake each other.
 CREATE TABLE waiting_refunds (
   refund_id TEXT PRIMARY KEY,
   order_id TEXT NOT NULL,
@@ -83,6 +123,11 @@ CREATE TABLE waiting_refunds (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX waiting_refunds_by_order ON waiting_refunds (order_id);
+
+-- Orders that were to be paid by a transfer and were called off, of which that was heard first: they get no invoice.
+CREATE TABLE called_off (
+  order_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 -- Customers who were erased, and whose account it was: their invoices are kept because the law requires it, and for nothing
 -- else.

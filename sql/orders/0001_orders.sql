@@ -78,9 +78,9 @@ END;
 -- written in the transaction that makes it necessary, and goes when it is done.
 CREATE TABLE steps (
   order_id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('reserve', 'await_payment', 'commit', 'release', 'cancel_payment', 'ship', 'take_back',
-    'refund', 'change', 'align')),
-  -- The shipment, return, refund or change; empty when it is about the order.
+  kind TEXT NOT NULL CHECK (kind IN ('reserve', 'await_payment', 'extend', 'commit', 'release', 'cancel_payment', 'ship',
+    'take_back', 'refund', 'change', 'align')),
+  -- The shipment, return, refund, change or wait; empty when it is about the order.
   subject TEXT NOT NULL DEFAULT '',
   body TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(body)),
   due_at INTEGER NOT NULL,

@@ -95,16 +95,16 @@ CREATE TABLE receipts (
   attempt_id TEXT REFERENCES attempts (id),
   used INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
   -- On its way back, and back.
-  returning INTEGER NOT NULL DEFAULT 0 CHECK (returning >= 0),
+  sending_back INTEGER NOT NULL DEFAULT 0 CHECK (sending_back >= 0),
   returned INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0),
   ask_at INTEGER,
   received_at INTEGER NOT NULL,
-  CONSTRAINT never_more_than_came CHECK (used + returning + returned <= amount)
+  CONSTRAINT never_more_than_came CHECK (used + sending_back + returned <= amount)
 ) STRICT;
 
 CREATE INDEX receipts_by_attempt ON receipts (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX receipts_in_use ON receipts (attempt_id) WHERE used > 0;
-CREATE INDEX receipts_open ON receipts (id) WHERE amount > used + returning + returned;
+CREATE INDEX receipts_open ON receipts (id) WHERE amount > used + sending_back + returned;
 CREATE INDEX receipts_to_return ON receipts (ask_at) WHERE ask_at IS NOT NULL;
 
 -- What providers have told, so that a repetition changes nothing.

@@ -7,7 +7,8 @@ CREATE TABLE accounts (
   iban TEXT NOT NULL UNIQUE,
   kind TEXT NOT NULL CHECK (kind IN ('asset', 'liability', 'revenue', 'expense')),
   -- What the suite itself uses it for.
-  role TEXT CHECK (role IN ('clearing', 'sales', 'fees', 'conversion', 'suspense', 'collection')),
+  role TEXT CHECK (role IN ('clearing', 'sales', 'fees', 'conversion', 'suspense', 'collection', 'card_receivable',
+    'paypal_receivable')),
   currency TEXT NOT NULL CHECK (length(currency) = 3),
   -- Whose it is; the shop's own without.
   owner TEXT,
@@ -74,6 +75,8 @@ CREATE TABLE transactions (
   reason TEXT,
   -- What somebody else knows it by, so that asking again moves nothing: `capture:pay_…:key`, `incoming:…`.
   key TEXT,
+  -- The payment whose money it is: captures and refunds of one add up to what was taken and given back.
+  payment_id TEXT,
   created_by TEXT NOT NULL,
   version INTEGER NOT NULL DEFAULT 1,
   created_at INTEGER NOT NULL,
@@ -85,6 +88,7 @@ CREATE TABLE transactions (
 
 CREATE INDEX transactions_due ON transactions (due_at) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX transactions_by_key ON transactions (key) WHERE key IS NOT NULL;
+CREATE INDEX transactions_by_payment ON transactions (payment_id) WHERE payment_id IS NOT NULL;
 
 -- Which transactions touch an account, whatever became of them.
 CREATE TABLE parties (

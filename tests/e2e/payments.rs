@@ -16,7 +16,7 @@ async fn a_good_card_pays_at_once_and_orders_are_told_once() {
     let payment = payments.captured(1999).await;
     let now = payments.reads(&payment).await;
     assert_eq!((&now["state"], &now["captured"]), (&json!("captured"), &euro(1999)), "{now}");
-    assert_eq!(now["attempts"][0]["last4"], "4242", "{now}");
+    assert_eq!(now["attempts"][0]["card"]["last4"], "4242", "{now}");
     let told = payments.told("orders", CAPTURED, &payment).await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((&told[0]["captured"], &told[0]["order_id"]), (&euro(1999), &json!(payment.order)));

@@ -38,6 +38,46 @@ pub fn paid_order(buyer: Option<&Person>) -> Value {
     })
 }
 
+/// What orders tell of an order that `buyer`, or a guest, is to pay by a transfer until then: the same goods.
+pub fn due_order(buyer: Option<&Person>, until: &str) -> Value {
+    let mut order = paid_order(buyer);
+    order["paid_at"] = Value::Null;
+    order["due_at"] = until.into();
+    order["payment_reference"] = "RF18539007547034".into();
+    order
+}
+
+/// The same order, paid now.
+pub fn now_paid(order: &Value) -> Value {
+    let mut order = order.clone();
+    order["paid_at"] = "2026-11-23T09:30:00Z".into();
+    order["due_at"] = Value::Null;
+    order
+}
+
+/// What orders tell of an order that was called off.
+pub fn called_off(order: &Value, was_due: bool) -> Value {
+    json!({"order_id": order["order_id"], "reason": "not paid in time", "was_due": was_due,
+        "cancelled_at": "2026-11-30T09:30:00Z"})
+}
+
+/// What payments tell of all the money that was taken for an order so far.
+pub fn captured(order: &Value, sum: i64) -> Value {
+    json!({"intent_id": order["payment_id"], "order_id": order["order_id"], "user_id": order["user_id"],
+        "provider": "bank-transfer", "state": "captured", "amount": order["totals"]["total"], "captured": euros(sum),
+        "refunded": euros(0)})
+}
+
+/// What payments tell of the money of a refund that went back, after `sum` was taken.
+pub fn sent_back(order: &Value, sum: i64, refund: &Value) -> Value {
+    let mut told = captured(order, sum);
+    told["refunded"] = refund["amount"].clone();
+    told["refund_id"] = id("rfd").into();
+    told["refund_key"] = refund["refund_id"].clone();
+    told["refund_amount"] = refund["amount"].clone();
+    told
+}
+
 /// What orders tell of money that went back.
 pub fn refund(order: &Value, amount: i64) -> Value {
     json!({"order_id": order["order_id"], "refund_id": id("rfd"), "amount": euros(amount), "reason": "returned",
@@ -54,6 +94,29 @@ impl Opened {
     /// An order is paid, and billing hears of it.
     pub async fn is_paid(&self, order: &Value) {
         self.orders_tell("souk.order.paid", order).await.is(204).accept();
+    }
+
+    /// An order is to be paid by a transfer, and billing hears of it.
+    pub async fn is_due(&self, order: &Value) {
+        self.orders_tell("souk.order.due", order).await.is(204).accept();
+    }
+
+    /// An order is called off, and billing hears of it.
+    pub async fn is_called_off(&self, order: &Value, was_due: bool) {
+        self.orders_tell("souk.order.cancelled", &called_off(order, was_due)).await.is(204).accept();
+    }
+
+    /// Payments tell `audience` of something that happened to a payment.
+    pub async fn payments_tell(&self, audience: &str, kind: &str, data: &Value) -> Answer {
+        let event = event("payments", kind, data["intent_id"].as_str().expect("a payment"), data);
+        self.tells("payments", audience, &event).await.expect("an answer")
+    }
+
+    /// Money moves, and billing hears of it.
+    pub async fn moves_money(&self, told: &Value) {
+        let kind =
+            if told["refund_id"].is_null() { "souk.payment.captured" } else { "souk.payment.refunded" };
+        self.payments_tell("billing", kind, told).await.is(204).accept();
     }
 
     /// Money goes back, and billing hears of it.

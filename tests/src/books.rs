@@ -24,9 +24,37 @@ const BROKEN: &[(&str, &str)] = &[
             AND (SELECT count(*) FROM billing.invoices i WHERE i.order_id = o.id) <> 1",
     ),
     (
-        "an invoice of an order that was never paid",
-        "SELECT i.order_id FROM billing.invoices i LEFT JOIN orders.orders o ON o.id = i.order_id
-          WHERE o.id IS NULL OR json_extract(o.document, '$.paid_at') IS NULL",
+        "an invoice of an order that is neither paid nor waits for a transfer, and was not taken back",
+        "SELECT i.order_id FROM billing.invoices i JOIN billing.invoice_payments p ON p.invoice_id = i.id
+           LEFT JOIN orders.orders o ON o.id = i.order_id
+          WHERE p.cancelled_at IS NULL AND (o.id IS NULL OR (json_extract(o.document, '$.paid_at') IS NULL
+            AND (o.state <> 'pending_payment' OR json_extract(o.document, '$.payment_reference') IS NULL)))",
+    ),
+    (
+        "an invoice that is paid and its order not, or the other way round",
+        "SELECT i.order_id FROM billing.invoices i JOIN billing.invoice_payments p ON p.invoice_id = i.id
+           JOIN orders.orders o ON o.id = i.order_id
+          WHERE (p.paid_at IS NULL) <> (json_extract(o.document, '$.paid_at') IS NULL)",
+    ),
+    (
+        "an invoice that was taken back by less or more than it",
+        "SELECT i.order_id FROM billing.invoices i JOIN billing.invoice_payments p ON p.invoice_id = i.id
+          WHERE p.cancelled_at IS NOT NULL
+            AND i.total <> (SELECT coalesce(sum(amount), 0) FROM billing.credit_notes n WHERE n.invoice_id = i.id)",
+    ),
+    (
+        "money that moved otherwise than billing says",
+        "SELECT p.order_id FROM payments.intents p WHERE
+            p.captured <> (SELECT coalesce(sum(amount), 0) FROM billing.movements m
+              WHERE m.payment_id = p.id AND m.kind = 'captured')
+            OR p.refunded <> (SELECT coalesce(sum(amount), 0) FROM billing.movements m
+              WHERE m.payment_id = p.id AND m.kind = 'refunded')",
+    ),
+    (
+        "stock that is held for a shorter time than its order waits",
+        "SELECT o.id FROM orders.orders o JOIN inventory.reservation r ON r.order_id = o.id AND r.ended = 0
+          WHERE o.state = 'pending_payment' AND r.expires_at <
+            1000 * CAST(strftime('%s', json_extract(o.document, '$.pay_until')) AS INTEGER)",
     ),
     (
         "captured money of an order that is neither paid nor given back",

@@ -177,6 +177,13 @@ impl Person {
         self.moves_money(&body).await
     }
 
+    /// Tells, as the simulated bank, that so many cents came in; the transaction.
+    pub async fn takes_in(&self, iban: &str, cents: i64, reference: &str, from: &str) -> Answer {
+        let body = json!({"iban": iban, "amount": euro(cents), "name": "Ana Silva", "reference": reference,
+            "end_to_end_id": unique("e2e"), "from_iban": from});
+        self.post("/api/v1/clearing/incoming", &body).key(&unique("incoming")).await.is(201)
+    }
+
     /// Makes a transaction, with a key of its own.
     pub async fn moves_money(&self, transaction: &Value) -> Answer {
         self.post("/api/v1/transactions", transaction).key(&unique("key")).await

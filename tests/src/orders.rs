@@ -122,9 +122,15 @@ impl Person {
 
     /// Tries to pay with a card.
     pub async fn pays_with(&self, order: &Order, number: &str) -> Answer {
+        let card = json!({"type": "card", "number": number, "expiry": "12/40", "cvc": "123"});
+        self.pays_by(order, &card).await
+    }
+
+    /// Tries to pay by a method.
+    pub async fn pays_by(&self, order: &Order, method: &Value) -> Answer {
         let secret = order.json["payment"]["client_secret"].as_str().expect("a client secret");
-        let body = json!({"method": {"type": "card", "number": number, "expiry": "12/40", "cvc": "123"}});
         let path = format!("/api/v1/payments/intents/{}/confirm", order.payment());
+        let body = json!({"method": method});
         self.post(path, &body).header("client-secret", secret).key(&unique("confirm")).await
     }
 

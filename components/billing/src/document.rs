@@ -45,5 +45,5 @@ pub async fn credit_note(
 ) -> Result<Response> {
     let (owner, note) = store::credit_note(&ctx.conn().await?, id).await?.ok_or_else(Problem::not_found)?;
     sight.must_cover(&owner)?;
-    Ok(wish.answer(&note, note.language, |language| html::credit_note(&note, language)))
+    Ok(wish.answer(&note, note.issued.language, |language| html::credit_note(&note, language)))
 }

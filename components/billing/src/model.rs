@@ -3,7 +3,7 @@
 use crate::order::{Line, Shipping, Totals};
 use serde::{Deserialize, Serialize};
 use souk_address::Address;
-use souk_kit::id::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId};
+use souk_kit::id::{CreditNoteId, InvoiceId, MovementId, OrderId, PaymentId, RefundId, UserId};
 use souk_kit::{Currency, Language, Money, Timestamp};
 use utoipa::ToSchema;
 
@@ -68,7 +68,7 @@ pub struct IssuedInvoice {
     pub order_number: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When it had to be paid: when it was issued, since it was paid before.
+    /// When it was to be paid, as it was issued: at once, if it was paid before.
     pub due_at: Timestamp,
     /// The language of the order.
     pub language: Language,
@@ -88,28 +88,62 @@ pub struct IssuedInvoice {
     pub tax_breakdown: Vec<TaxGroup>,
 }
 
-/// How far an invoice is paid. One is issued when its order has been paid in full, so none is ever open or overdue: there
-/// are no payment terms.
+/// How far an invoice is paid. One whose order is paid at once is issued as paid; one that waits for a bank transfer is open
+/// until the money is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// Not yet, and there is time.
+    Open,
+    /// Not yet, and the time is over.
+    Overdue,
+    /// A part of it.
+    PartiallyPaid,
     /// In full.
     Paid,
     /// In full, and a part was given back.
     PartiallyRefunded,
     /// In full, and all was given back.
     Refunded,
+    /// Never, since the order was called off: a credit note has taken it back.
+    Cancelled,
 }
 
-impl Status {
-    /// What amounts in minor units say.
-    pub const fn of(paid: i64, refunded: i64) -> Self {
-        match refunded {
-            0 => Self::Paid,
-            all if all == paid => Self::Refunded,
-            _ => Self::PartiallyRefunded,
+/// What money did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementKind {
+    /// It was taken from the buyer.
+    Captured,
+    /// It went back.
+    Refunded,
+}
+
+impl MovementKind {
+    /// Its name in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Captured => "captured",
+            Self::Refunded => "refunded",
         }
     }
+}
+
+/// Money that moved for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Movement {
+    /// Its id.
+    pub id: MovementId,
+    /// What it did.
+    #[schema(inline)]
+    pub kind: MovementKind,
+    /// By which payment provider.
+    #[schema(example = "bank-transfer")]
+    pub provider: String,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The payment of an invoice, now.
@@ -119,12 +153,19 @@ pub struct Payment {
     pub status: Status,
     /// The payment.
     pub payment_id: Option<PaymentId>,
-    /// When it was paid.
-    pub paid_at: Timestamp,
-    /// How much.
+    /// When it is to be paid: later than the invoice says if the buyer was given more time.
+    pub due_at: Timestamp,
+    /// What a bank transfer for it is to name, if the buyer was told to make one.
+    #[schema(example = "RF18539007547034")]
+    pub reference: Option<String>,
+    /// When it was paid in full.
+    pub paid_at: Option<Timestamp>,
+    /// How much is paid.
     pub paid: Money,
     /// How much of it was given back.
     pub refunded: Money,
+    /// The money that moved for it, oldest first. It may be told of a moment later than the payment.
+    pub movements: Vec<Movement>,
 }
 
 /// Why and how long it is kept.
@@ -144,7 +185,7 @@ pub struct CreditNoteSummary {
     pub id: CreditNoteId,
     /// Its number.
     pub number: String,
-    /// How much was given back.
+    /// How much is credited.
     pub amount: Money,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -180,19 +221,21 @@ pub struct InvoiceSummary {
     pub email: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When it had to be paid.
+    /// When it is to be paid.
     pub due_at: Timestamp,
     /// How far it is paid.
     pub status: Status,
     /// Its total.
     pub total: Money,
+    /// How much of it is paid.
+    pub paid: Money,
     /// How much of it was given back.
     pub refunded: Money,
 }
 
-/// A credit note. It never changes.
+/// A credit note as it was issued. It never changes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct CreditNote {
+pub struct IssuedCreditNote {
     /// Its id.
     pub id: CreditNoteId,
     /// Its number, without gaps within the year.
@@ -204,14 +247,14 @@ pub struct CreditNote {
     pub invoice_number: String,
     /// The order.
     pub order_id: OrderId,
-    /// The refund.
-    pub refund_id: RefundId,
+    /// The refund; null when nothing had been paid: then it takes the invoice back.
+    pub refund_id: Option<RefundId>,
     /// Why, if it was said.
     pub reason: Option<String>,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When the money went back.
-    pub refunded_at: Timestamp,
+    /// When the money went back; null when there was none.
+    pub refunded_at: Option<Timestamp>,
     /// The language of the order.
     pub language: Language,
     /// The currency of every amount.
@@ -220,8 +263,41 @@ pub struct CreditNote {
     pub seller: Seller,
     /// Who bought.
     pub buyer: Buyer,
-    /// How much was given back.
+    /// How much is credited.
     pub amount: Money,
     /// The tax in it: the gross amounts add up to the amount.
     pub tax_breakdown: Vec<TaxGroup>,
+}
+
+/// Whether money has gone back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PayoutState {
+    /// It is on its way, as far as payments has told.
+    Pending,
+    /// It has.
+    Done,
+}
+
+/// The money that went back for a credit note.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Payout {
+    /// Whether it has.
+    #[schema(inline)]
+    pub state: PayoutState,
+    /// By which payment provider, once it has.
+    #[schema(example = "card-simulator")]
+    pub provider: Option<String>,
+    /// When it did.
+    pub at: Option<Timestamp>,
+}
+
+/// A credit note, with what became of the money.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CreditNote {
+    /// As it was issued.
+    #[serde(flatten)]
+    pub issued: IssuedCreditNote,
+    /// The money that went back; null when nothing had been paid.
+    pub payout: Option<Payout>,
 }

@@ -6,7 +6,7 @@ use souk_kit::id::{LineId, OrderId, PaymentId, ProductId, RefundId, UserId, Vari
 use souk_kit::{Currency, Language, Money, Timestamp};
 use utoipa::ToSchema;
 
-/// An order that is paid, as it was at that instant (`souk.order.paid`).
+/// An order that is paid (`souk.order.paid`), or is to be paid by a transfer (`souk.order.due`), as it was at that instant.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Order {
     pub order_id: OrderId,
@@ -25,7 +25,24 @@ pub struct Order {
     pub totals: Totals,
     /// None when there was nothing to pay.
     pub payment_id: Option<PaymentId>,
-    pub paid_at: Timestamp,
+    /// None while it is not paid.
+    pub paid_at: Option<Timestamp>,
+    /// Until when it is to be paid; none when it is paid.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
+    /// What the buyer's bank transfer is to name, if they were told of one.
+    #[serde(default)]
+    pub payment_reference: Option<String>,
+}
+
+/// An order that was called off (`souk.order.cancelled`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cancelled {
+    pub order_id: OrderId,
+    pub reason: String,
+    /// Whether it was to be paid by a transfer, and never was: then it was invoiced, or will be heard of as due.
+    #[serde(default)]
+    pub was_due: bool,
 }
 
 /// Money that went back to the buyer (`souk.order.refunded`).

@@ -1,6 +1,6 @@
 //! Pure decisions about invoices: their numbers, the tax in them, and how a refund is shared out.
 
-use crate::model::{TaxGroup, TaxShare};
+use crate::model::{Status, TaxGroup, TaxShare};
 use crate::order::{Order, Tax};
 use souk_kit::{Currency, Money, Timestamp};
 use std::collections::BTreeMap;
@@ -37,6 +37,43 @@ impl Series {
 pub fn kept_until(issued_at: Timestamp) -> Timestamp {
     let (year, ..) = issued_at.date();
     Timestamp::start_of(year + YEARS_OF_BOOKS + 1)
+}
+
+/// What is known of the payment of an invoice; amounts in minor units.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    pub total: i64,
+    /// What orders said was paid, all at once; none while they have not.
+    pub paid: Option<i64>,
+    /// What orders said went back of that.
+    pub refunded: i64,
+    /// What payments took from the buyer and did not give back.
+    pub received: i64,
+    pub due_at: Timestamp,
+    pub is_cancelled: bool,
+}
+
+impl Facts {
+    /// How far it is paid.
+    pub fn status(&self, now: Timestamp) -> Status {
+        if self.is_cancelled {
+            return Status::Cancelled;
+        }
+        match (self.paid, self.received) {
+            (Some(_), _) if self.refunded == 0 => Status::Paid,
+            (Some(paid), _) if self.refunded == paid => Status::Refunded,
+            (Some(_), _) => Status::PartiallyRefunded,
+            (None, received) if received >= self.total => Status::Paid,
+            (None, received) if received > 0 => Status::PartiallyPaid,
+            (None, _) if self.due_at <= now => Status::Overdue,
+            (None, _) => Status::Open,
+        }
+    }
+
+    /// How much is paid.
+    pub fn paid(&self) -> i64 {
+        self.paid.unwrap_or(self.received.max(0))
+    }
 }
 
 /// Why an order cannot be invoiced, if it cannot: an invoice that does not add up could never be put right.

@@ -76,8 +76,12 @@ pub struct Account {
     pub credited: Money,
     /// What was given back.
     pub refunded: Money,
-    /// The balance after the period.
+    /// The balance after the period: what is owed then.
     pub closing_balance: Money,
+    /// What was owed then of invoices for which there was time.
+    pub open: Money,
+    /// What was owed then of invoices whose time was over.
+    pub overdue: Money,
 }
 
 /// What an entry is.
@@ -159,21 +163,22 @@ async fn statement(
     if from > to {
         return Err(Problem::invalid(vec![FieldError::parameter("to", "is before `from`")]));
     }
-    let (opening, entries) = {
+    let (opening, entries, owed) = {
         let conn = ctx.conn().await?;
         let entries = store::entries(&conn, &customer, (from, to), MAX_ENTRIES + 1).await?;
-        (store::balances(&conn, &customer, from).await?, entries)
+        let opening = store::balances(&conn, &customer, from).await?;
+        (opening, entries, store::owed(&conn, &customer, to).await?)
     };
     if entries.len() > MAX_ENTRIES as usize {
         return Err(BillingError::StatementTooLong(MAX_ENTRIES).into());
     }
     let statement =
-        Statement { customer: customer.to_string(), from, to, accounts: accounts(opening, entries) };
+        Statement { customer: customer.to_string(), from, to, accounts: accounts(opening, entries, owed) };
     Ok(wish.answer(&statement, Language::En, |language| html::statement(&statement, language)))
 }
 
 /// The accounts of each currency in which there is anything to say, in the order of their codes.
-fn accounts(opening: Vec<Money>, entries: Vec<Entry>) -> Vec<Account> {
+fn accounts(opening: Vec<Money>, entries: Vec<Entry>, owed: Vec<(Money, Money)>) -> Vec<Account> {
     let mut accounts = BTreeMap::new();
     for balance in opening.into_iter().filter(|balance| balance.amount != 0) {
         accounts.insert(balance.currency, Account::opened(balance));
@@ -181,6 +186,11 @@ fn accounts(opening: Vec<Money>, entries: Vec<Entry>) -> Vec<Account> {
     for entry in entries {
         let currency = entry.amount.currency;
         accounts.entry(currency).or_insert_with(|| Account::opened(Money::new(0, currency))).book(entry);
+    }
+    for (open, overdue) in owed {
+        let nothing = Money::new(0, open.currency);
+        let account = accounts.entry(open.currency).or_insert_with(|| Account::opened(nothing));
+        (account.open, account.overdue) = (open, overdue);
     }
     accounts.into_values().collect()
 }
@@ -196,6 +206,8 @@ impl Account {
             credited: nothing,
             refunded: nothing,
             closing_balance: balance,
+            open: nothing,
+            overdue: nothing,
         }
     }
 

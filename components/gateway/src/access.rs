@@ -183,6 +183,7 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::GET,     "/transactions",                         "transactions", Token),
     (Method::POST,    "/transactions",                         "transactions", Token),
     (Method::POST,    "/transactions/batches",                 "transactions", Token),
+    (Method::GET,     "/transactions/reconciliation",          "transactions", Scope(TRANSACTIONS_READ)),
     (Method::GET,     "/transactions/{id}",                    "transactions", Token),
     (Method::PATCH,   "/transactions/{id}",                    "transactions", Token),
     (Method::POST,    "/transactions/{id}/reverse",            "transactions", Scope(TRANSACTIONS_WRITE)),

@@ -64,6 +64,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(movement::list, movement::add))
         .routes(routes!(count::count))
         .routes(routes!(reservation::read, reservation::reserve, exchange::exchange))
+        .routes(routes!(reservation::extend))
         .routes(routes!(reservation::commit))
         .routes(routes!(reservation::release))
         .routes(routes!(promise::ship))

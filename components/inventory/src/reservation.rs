@@ -23,6 +23,8 @@ pub const MAX_LINES: usize = 200;
 const MAX_QUANTITY: i64 = 1_000_000;
 /// A week.
 const LONGEST_S: u64 = 7 * 24 * 3600;
+/// A quarter of a year.
+const FURTHEST: Duration = Duration::from_secs(92 * 24 * 3600);
 /// How often somebody else may be faster before the caller is asked to come again.
 const TRIES: usize = 10;
 
@@ -152,6 +154,53 @@ pub async fn read(ctx: Ctx, caller: Caller, PathId(order): PathId<OrderId>) -> R
     }
     let found = store::find(&ctx.conn().await?, order).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(found.into()))
+}
+
+/// Until when units are to be held.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extend {
+    /// Within a quarter of a year.
+    #[garde(custom(foreseeable))]
+    until: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
+fn foreseeable(until: &Timestamp, (): &()) -> garde::Result {
+    match until.remaining() <= FURTHEST {
+        true => Ok(()),
+        false => Err(garde::Error::new("must be within a quarter of a year")),
+    }
+}
+
+/// Hold an order's reservation for longer: until then at least, unless it is committed. For the service orders; can be
+/// repeated. A reservation that has ended is not begun anew.
+#[utoipa::path(post, path = "/inventory/reservations/{order_id}/extend", tag = "inventory", request_body = Extend,
+    params(("order_id" = OrderId, Path, description = "The order")),
+    responses(
+        (status = 200, description = "Held until then or longer", body = Reservation),
+        (status = 403, description = "`forbidden`", body = ProblemDocument),
+        (status = 404, description = "`not-found`", body = ProblemDocument),
+        (status = 409, description = "`reservation-state`: it has ended", body = ProblemDocument),
+        (status = 422, description = "`invalid-request`", body = ProblemDocument)))]
+pub async fn extend(
+    ctx: Ctx,
+    caller: Caller,
+    PathId(order): PathId<OrderId>,
+    Valid(request): Valid<Extend>,
+) -> Result<Json<Reservation>> {
+    caller.must_be_service(ORDERS)?;
+    let conn = ctx.conn().await?;
+    if let Some(extended) = store::extend(&conn, order, (Timestamp::now(), request.until)).await? {
+        return Ok(Json(extended.into()));
+    }
+    let found = store::find(&conn, order).await?.ok_or_else(Problem::not_found)?;
+    match found.state {
+        State::Committed | State::Shipped => Ok(Json(found.into())),
+        state @ (State::Open | State::Released | State::Expired) => {
+            Err(Refused::ReservationState { state, why: "The reservation has ended." }.into())
+        }
+    }
 }
 
 /// Make an order's reservation last until it is shipped or released. For the service orders; can be repeated.

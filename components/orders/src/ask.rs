@@ -181,6 +181,19 @@ pub async fn exchange(
     }
 }
 
+/// Has an order's stock held until then at least. False when it has been let go. Repeating it changes nothing.
+pub async fn extend(ctx: &Ctx, order: OrderId, until: Timestamp) -> Result<bool> {
+    let path = format!("/inventory/reservations/{order}/extend");
+    let key = format!("{order}-{}", until.as_millis());
+    let call = ctx.call(Method::POST, "inventory", path).idempotency_key(key);
+    let reply = call.json(&json!({"until": until}))?.send().await?;
+    match reply.status {
+        status if status.is_success() => Ok(true),
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(false),
+        _ => Err(reply.unexpected()),
+    }
+}
+
 /// A payment that is wanted.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Intent {

@@ -86,7 +86,8 @@ impl OrderChange {
 ///
 /// What it costs is reckoned anew with lines, coupons, a shipping method, or another country or region: at today's prices,
 /// for stock that is held at once, all or nothing. `expected_total` is what the buyer agreed to, as at the checkout; the
-/// payment then asks for that, and not for what it asked before. A payment that is under way or made wins: 409.
+/// payment then asks for that, and not for what it asked before. A payment that is under way or made wins: 409. That is so
+/// too once the buyer was told to transfer the money: the invoice, and whom it is for, stay as they are.
 #[utoipa::path(patch, path = "/orders/{id}", tag = "orders", params(("id" = OrderId, Path, description = "The order"),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is changed"),
     ("Idempotency-Key" = Option<String>, Header, description = "Makes the request repeatable; this or `If-Match` is required where it is reckoned anew"),
@@ -137,6 +138,10 @@ fn must_allow(order: &Order, change: &OrderChange) -> Result<()> {
     }
     if change.billing_address.is_some() && state != State::PendingPayment {
         return Err(OrdersError::State(state).into());
+    }
+    // It stands on the invoice.
+    if change.billing_address.is_some() && order.payment_reference.is_some() {
+        return Err(OrdersError::PaymentUnderWay.into());
     }
     match change.email.is_some() && state.is_over() {
         true => Err(OrdersError::State(state).into()),

@@ -16,7 +16,7 @@ use crate::state::State;
 use crate::store::cart::{self, StoredCart};
 use crate::store::coupon;
 use crate::store::order::{self, Stored};
-use crate::store::step::{self, Kind};
+use crate::store::step::{self, Due, Kind};
 use crate::wish::{Delivery, NewOrder, Quote, Source, delivery, quote};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -31,7 +31,9 @@ use utoipa::ToSchema;
 
 /// How long a buyer has to pay.
 const PAYMENT_WINDOW: Duration = Duration::from_secs(30 * 60);
-/// How long stock is held: longer than a payment may come, so that what is paid is there.
+/// By how much longer stock is held than a payment may come, so that what is paid is there.
+pub const SPARE: Duration = Duration::from_secs(15 * 60);
+/// How long stock is held.
 pub const HELD: Duration = Duration::from_secs(45 * 60);
 /// How often a draft is tried before it is called off.
 const MAX_ATTEMPTS: u32 = 10;
@@ -203,8 +205,11 @@ fn compose(
         billing_address: Some(delivery.billing.clone()),
         coupons: applied.collect(),
         totals,
+        received: Money::new(0, source.currency),
         refunded: Money::new(0, source.currency),
         payment_id: None,
+        pay_until: None,
+        payment_reference: None,
         invoice: None,
         shipments: Vec::new(),
         returns: Vec::new(),
@@ -308,6 +313,7 @@ async fn settle(
     if intent.is_none() {
         return life::pay(tx, stored, "orders", "nothing to pay").await;
     }
+    stored.order.pay_until = Some(pay_before);
     life::advance(tx, stored, State::PendingPayment, "orders", "stock held, waiting for payment").await?;
     Ok(step::replace(tx, stored.order.id, Kind::Reserve, Kind::AwaitPayment, pay_before).await?)
 }
@@ -340,6 +346,19 @@ pub async fn resume(ctx: &Ctx, id: OrderId, attempts: u32) -> Result<()> {
     let stored = order::look_up(&tx, id).await?;
     if let Some(mut stored) = stored.filter(|stored| stored.order.state == State::Draft) {
         settle(&tx, &mut stored, intent.as_ref(), Timestamp::now().after(PAYMENT_WINDOW)).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Calls an order off that was not paid in time, unless it waits for longer by now.
+pub async fn time_out(ctx: &Ctx, step: &Due) -> Result<()> {
+    let tx = ctx.begin().await?;
+    let stored = match step::is_wanted(&tx, step).await? {
+        true => order::look_up(&tx, step.order).await?,
+        false => None,
+    };
+    if let Some(mut stored) = stored.filter(|stored| stored.order.state == State::PendingPayment) {
+        life::cancel(&tx, &mut stored, "orders", "not paid in time").await?;
     }
     Ok(tx.commit().await?)
 }

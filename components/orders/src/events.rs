@@ -1,5 +1,6 @@
 //! What other services tell: payments of money, billing of invoices, customers of people who want to be forgotten.
 
+use crate::due;
 use crate::life;
 use crate::revision;
 use crate::state::State;
@@ -8,19 +9,22 @@ use crate::store::order::{self, Stored};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use souk_kit::id::{OrderId, RefundId, UserId};
-use souk_kit::{Event, Money, Result, Tx, once};
+use souk_kit::{Event, Money, Problem, Result, Tx, once};
 
 /// Takes an event in.
 pub fn on_event<'a>(tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        match event.kind.as_str() {
-            "souk.payment.captured" => captured(tx, &event.data()?).await,
-            "souk.payment.failed" => failed(tx, &event.data()?).await,
-            "souk.payment.refunded" => refunded(tx, &event.data()?).await,
-            "souk.invoice.issued" => invoiced(tx, &event.data()?).await,
-            "souk.customer.changed" => regroup(tx, &event.data()?).await,
-            "souk.customer.erased" => forget(tx, &event.data()?).await,
-            _ => Ok(()),
+        // The kit has checked that the caller is the source; that the source may say such things is for us to check.
+        match (event.source.as_str(), event.kind.as_str()) {
+            ("/payments", "souk.payment.awaited") => due::wait_for(tx, &event.data()?).await,
+            ("/payments", "souk.payment.captured") => captured(tx, &event.data()?).await,
+            ("/payments", "souk.payment.failed") => failed(tx, &event.data()?).await,
+            ("/payments", "souk.payment.refunded") => refunded(tx, &event.data()?).await,
+            ("/billing", "souk.invoice.issued") => invoiced(tx, &event.data()?).await,
+            ("/customers", "souk.customer.changed") => regroup(tx, &event.data()?).await,
+            ("/customers", "souk.customer.erased") => forget(tx, &event.data()?).await,
+            ("/payments" | "/billing" | "/customers", _) => Ok(()),
+            _ => Err(Problem::forbidden("Only payments, billing and customers are listened to.")),
         }
     })
 }
@@ -49,11 +53,14 @@ async fn captured(tx: &Tx, news: &PaymentNews) -> Result<()> {
     // A change whose amount was paid is made, though its saga has not come so far.
     revision::take_in(tx, &mut stored, news.captured).await?;
     let is_all = news.captured.amount >= stored.order.totals.total.amount;
+    let is_more = news.captured.amount > stored.order.received.amount;
+    stored.order.received.amount = news.captured.amount.max(stored.order.received.amount);
     match stored.order.state {
         State::Draft | State::PendingPayment if is_all => {
             life::pay(tx, &mut stored, "payments", "payment captured").await
         }
         State::Cancelled if stored.order.paid_at.is_none() => give_back(tx, &mut stored, news.captured).await,
+        State::PendingPayment if is_more => Ok(order::update(tx, &mut stored).await?),
         _ => Ok(()),
     }
 }

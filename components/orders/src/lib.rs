@@ -5,8 +5,8 @@
 //! becomes one order; a coupon is used as often as the rules allow.
 //!
 //! Calls products (offers), rules (discounts, tax, shipping), inventory (reservations), payments (intents, refunds) and
-//! customers (a person's addresses). Publishes `souk.order.paid`, `souk.order.cancelled`, `souk.order.shipped`,
-//! `souk.order.returned` and `souk.order.refunded`, and hears what payments, billing and customers publish.
+//! customers (a person's addresses). Publishes `souk.order.due`, `souk.order.paid`, `souk.order.cancelled`,
+//! `souk.order.shipped`, `souk.order.returned` and `souk.order.refunded`, and hears what payments, billing and customers publish.
 
 mod ask;
 mod buyer;
@@ -14,6 +14,7 @@ mod cart;
 mod change;
 mod checkout;
 mod contents;
+mod due;
 mod events;
 mod fulfilment;
 mod life;
@@ -23,6 +24,7 @@ mod pricing;
 mod problem;
 mod revision;
 mod saga;
+mod settlement;
 mod state;
 mod store;
 mod tracking;
@@ -43,7 +45,9 @@ pub static SERVICE: Service = Service {
     routes,
     problems: problem::ALL,
     subscriptions: &[
+        Subscription { event: "souk.order.due", subscriber: "billing" },
         Subscription { event: "souk.order.paid", subscriber: "billing" },
+        Subscription { event: "souk.order.cancelled", subscriber: "billing" },
         Subscription { event: "souk.order.refunded", subscriber: "billing" },
     ],
     on_event: Some(events::on_event),
@@ -82,4 +86,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(fulfilment::ask_return))
         .routes(routes!(fulfilment::decide))
         .routes(routes!(order::held))
+        .routes(routes!(settlement::told))
 }

@@ -28,7 +28,7 @@ pub async fn advance(tx: &Tx, stored: &mut Stored, next: State, author: &str, re
 
 /// The order is paid: invoice and stock follow.
 pub async fn pay(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) -> Result<()> {
-    stored.order.paid_at = Some(Timestamp::now());
+    (stored.order.paid_at, stored.order.pay_until) = (Some(Timestamp::now()), None);
     advance(tx, stored, State::Paid, author, reason).await?;
     let id = stored.order.id;
     let dropped = step::drop_all(tx, id).await?;
@@ -48,6 +48,7 @@ pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) ->
     if step::find(tx, id, Kind::Change).await?.is_some() {
         return Err(OrdersError::Changing.into());
     }
+    stored.order.pay_until = None;
     advance(tx, stored, State::Cancelled, author, reason).await?;
     step::drop_all(tx, id).await?;
     saga::add(tx, id, Kind::Release, "", Value::Null).await?;
@@ -58,10 +59,17 @@ pub async fn cancel(tx: &Tx, stored: &mut Stored, author: &str, reason: &str) ->
     if !before.is_paid() && stored.order.totals.total.amount > 0 {
         saga::add(tx, id, Kind::CancelPayment, "", Value::Null).await?;
     }
-    tx.emit("souk.order.cancelled", id, json!({"order_id": id, "reason": reason})).await?;
-    if before.is_paid() && stored.refundable() > 0 {
-        let all = stored.refundable();
-        refund(tx, stored, all, author, reason).await?;
+    let was_due = !before.is_paid() && stored.order.payment_reference.is_some();
+    let facts =
+        json!({"order_id": id, "reason": reason, "was_due": was_due, "cancelled_at": Timestamp::now()});
+    tx.emit("souk.order.cancelled", id, facts).await?;
+    // What came of an order that was never paid is a part of it.
+    let came = match before.is_paid() {
+        true => stored.refundable(),
+        false => stored.order.received.amount.min(stored.refundable()),
+    };
+    if came > 0 {
+        refund(tx, stored, came, author, reason).await?;
     }
     Ok(())
 }
@@ -183,8 +191,8 @@ pub fn decimal(money: Money) -> String {
     }
 }
 
-/// The order as billing and inventory hear of it.
-fn for_billing(Stored { order, owner, .. }: &Stored) -> Value {
+/// The order as billing hears of it.
+pub fn for_billing(Stored { order, owner, .. }: &Stored) -> Value {
     let language = match order.language {
         Language::En => "en",
         Language::Fr => "fr",
@@ -220,6 +228,7 @@ fn for_billing(Stored { order, owner, .. }: &Stored) -> Value {
             "taxes": shipping.taxes, "total": shipping.total,
         },
         "totals": order.totals, "payment_id": order.payment_id, "paid_at": order.paid_at,
+        "due_at": order.pay_until, "payment_reference": order.payment_reference,
     })
 }
 

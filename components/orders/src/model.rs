@@ -252,10 +252,21 @@ pub struct Order {
     pub coupons: Vec<String>,
     /// The sums.
     pub totals: Totals,
+    /// What has come of the total: of a bank transfer, perhaps only a part.
+    pub received: Money,
     /// What has been given back.
     pub refunded: Money,
     /// Its payment; null while there is none, and when nothing is to be paid.
     pub payment_id: Option<PaymentId>,
+    /// When it is called off unless it is paid; null when it does not wait for that. It is later once the buyer was told to
+    /// transfer the money.
+    #[serde(default)]
+    pub pay_until: Option<Timestamp>,
+    /// What the buyer's bank transfer is to name; null while they were told of none. Then it is invoiced, and what it costs
+    /// does not change any more.
+    #[serde(default)]
+    #[schema(example = "RF18539007547034")]
+    pub payment_reference: Option<String>,
     /// The number of its invoice.
     pub invoice: Option<String>,
     /// What has been sent.

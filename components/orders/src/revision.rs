@@ -98,6 +98,10 @@ pub async fn revise(
     if seen.order.state != State::PendingPayment {
         return Err(OrdersError::State(seen.order.state).into());
     }
+    // The buyer was told how much to transfer, and has an invoice.
+    if seen.order.payment_reference.is_some() {
+        return Err(OrdersError::PaymentUnderWay.into());
+    }
     for _ in 0..MAX_QUOTES {
         let quote = quote(ctx, &seen, &wish).await?;
         if let Some(step) = store(ctx, buyer, &seen, &wish, quote).await? {

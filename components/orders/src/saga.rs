@@ -6,9 +6,9 @@
 
 use crate::ask;
 use crate::checkout;
+use crate::due;
 use crate::life;
 use crate::revision;
-use crate::state::State;
 use crate::store::order;
 use crate::store::step::{self, Due, Kind};
 use futures::future::BoxFuture;
@@ -63,9 +63,8 @@ fn attempt(ctx: Ctx, step: Due) -> BoxFuture<'static, Result<()>> {
 async fn take(ctx: &Ctx, step: &Due) -> Result<()> {
     match step.kind {
         Kind::Reserve => checkout::resume(ctx, step.order, step.attempts).await,
-        Kind::AwaitPayment => {
-            checkout::call_off(ctx, step.order, State::PendingPayment, "not paid in time").await
-        }
+        Kind::AwaitPayment => checkout::time_out(ctx, step).await,
+        Kind::Extend => due::hold(ctx, step.order).await,
         Kind::Commit => commit(ctx, step).await,
         Kind::Release => release(ctx, step.order).await,
         Kind::CancelPayment => cancel_payment(ctx, step.order).await,

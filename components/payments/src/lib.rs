@@ -8,7 +8,8 @@
 //! Providers stand behind one trait ([`provider::Provider`]): one simulates cards, one holds money on wallets, one waits for
 //! transfers that carry a reference. Calls transactions (wallets, accounts to transfer to, money that goes back), and hears
 //! from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
-//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders.
+//! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders; captures and
+//! refunds to transactions and billing, too.
 
 mod card;
 mod confirm;
@@ -26,6 +27,7 @@ mod reference;
 mod rules;
 mod secret;
 mod settle;
+mod settlement;
 mod store;
 mod transfer;
 mod view;
@@ -48,8 +50,12 @@ pub static SERVICE: Service = Service {
     subscriptions: &[
         Subscription { event: event::AUTHORIZED, subscriber: "orders" },
         Subscription { event: event::CAPTURED, subscriber: "orders" },
+        Subscription { event: event::CAPTURED, subscriber: "transactions" },
+        Subscription { event: event::CAPTURED, subscriber: "billing" },
         Subscription { event: event::FAILED, subscriber: "orders" },
         Subscription { event: event::REFUNDED, subscriber: "orders" },
+        Subscription { event: event::REFUNDED, subscriber: "transactions" },
+        Subscription { event: event::REFUNDED, subscriber: "billing" },
         Subscription { event: event::CANCELLED, subscriber: "orders" },
         Subscription { event: event::AWAITED, subscriber: "orders" },
     ],
@@ -81,4 +87,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(transfer::refund))
         .routes(routes!(webhook::receive))
         .routes(routes!(intent::of_person))
+        .routes(routes!(settlement::told))
 }

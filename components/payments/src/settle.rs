@@ -94,9 +94,9 @@ pub async fn transfer(tx: &Tx, intent: &mut Intent, transfer: &mut Transfer, set
 
 /// Gives a living try up: nothing may come of it any more. Whether its provider must be told.
 pub async fn give_up(tx: &Tx, intent: &Intent, attempt: &mut Try) -> Result<bool> {
-    let answers_here = crate::provider::of(&attempt.provider)?.answers_here(&charge(intent, attempt));
-    attempt.state = if answers_here { AttemptState::Voided } else { AttemptState::Voiding };
-    attempt.ask_at = (!answers_here).then(|| Timestamp::now().after(rules::CALL_LASTS));
+    let is_over = crate::provider::of(&attempt.provider)?.gives_up_here(&charge(intent, attempt));
+    attempt.state = if is_over { AttemptState::Voided } else { AttemptState::Voiding };
+    attempt.ask_at = (!is_over).then(|| Timestamp::now().after(rules::CALL_LASTS));
     store::save_try(tx, attempt).await?;
-    Ok(!answers_here)
+    Ok(!is_over)
 }

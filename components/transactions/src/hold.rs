@@ -16,7 +16,7 @@ use axum::response::Response;
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use souk_kit::id::{AccountId, HoldId};
+use souk_kit::id::{AccountId, HoldId, PaymentId};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::text;
 use souk_kit::{
@@ -250,7 +250,14 @@ pub async fn capture(
             "is the account that the money comes from",
         )]));
     }
-    let part = Part { to: &to, amount: wanted.amount, is_final: wanted.is_final, key: None, by: &who.name };
+    let part = Part {
+        to: &to,
+        amount: wanted.amount,
+        is_final: wanted.is_final,
+        key: None,
+        payment: None,
+        by: &who.name,
+    };
     let taken = take(&tx, &mut hold, &mut book, &part).await?;
     let transaction = TransactionView::new(&taken, &book, &who);
     let hold = view(&hold, &book)?;
@@ -275,6 +282,8 @@ pub struct Part<'a> {
     pub is_final: bool,
     /// What somebody else knows it by.
     pub key: Option<String>,
+    /// The payment whose money it is.
+    pub payment: Option<PaymentId>,
     /// Who takes it.
     pub by: &'a str,
 }
@@ -309,6 +318,7 @@ pub async fn take(tx: &Tx, hold: &mut Hold, book: &mut Book, part: &Part<'_>) ->
     store::save(tx, hold, now).await?;
     let draft = Draft {
         key: part.key.clone(),
+        payment: part.payment,
         label: hold.purpose.clone(),
         ..Draft::between(Kind::Capture, hold.account, part.to.number, amount, part.by)
     };

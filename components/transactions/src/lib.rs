@@ -14,6 +14,7 @@ mod access;
 mod account;
 mod batch;
 mod beneficiary;
+mod booking;
 mod books;
 mod clearing;
 mod config;
@@ -25,16 +26,18 @@ mod ledger;
 mod maintenance;
 mod model;
 mod payment;
+mod payout;
 mod person;
 mod problem;
 mod quote;
+mod reconciliation;
 mod rules;
 mod statement;
 mod store;
 mod transaction;
 mod view;
 
-use souk_kit::{Database, Service, Subscription};
+use souk_kit::{Database, Event, Problem, Result, Service, Subscription, Tx};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -52,7 +55,7 @@ pub static SERVICE: Service = Service {
     routes,
     problems: problem::ALL,
     subscriptions: &[Subscription { event: event::RECEIVED, subscriber: "payments" }],
-    on_event: Some(|tx, event| Box::pin(person::hear(tx, event))),
+    on_event: Some(|tx, event| Box::pin(hear(tx, event))),
     maintain: Some(|ctx| Box::pin(maintenance::run(ctx))),
     ..Service::BASE
 };
@@ -70,6 +73,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(account::balance))
         .routes(routes!(statement::read))
         .routes(routes!(transaction::list, transaction::create))
+        .routes(routes!(reconciliation::read))
         .routes(routes!(transaction::read, transaction::change))
         .routes(routes!(transaction::reverse))
         .routes(routes!(ledger::proof))
@@ -83,10 +87,23 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(payment::release))
         .routes(routes!(payment::refund))
         .routes(routes!(payment::collection))
+        .routes(routes!(payout::create))
         .routes(routes!(beneficiary::list, beneficiary::add))
         .routes(routes!(beneficiary::remove))
         .routes(routes!(clearing::incoming))
         .routes(routes!(ledger::roots))
         .routes(routes!(ledger::export))
         .routes(routes!(person::told))
+}
+
+async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
+    // The kit has checked that the caller is the source; that the source may say such things is for us to check.
+    match (event.source.as_str(), event.kind.as_str()) {
+        ("/users", "souk.user.deleted") => person::forget(tx, event).await,
+        ("/payments", "souk.payment.captured" | "souk.payment.refunded") => {
+            booking::book(tx, &event.data()?).await
+        }
+        ("/users" | "/payments", _) => Ok(()),
+        _ => Err(Problem::forbidden("Only users and payments are listened to.")),
+    }
 }

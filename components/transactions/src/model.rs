@@ -3,7 +3,7 @@
 use crate::rules::iban::Iban;
 use crate::rules::state::State;
 use serde::{Deserialize, Serialize};
-use souk_kit::id::{AccountId, BatchId, HoldId, QuoteId, TransactionId, UserId};
+use souk_kit::id::{AccountId, BatchId, HoldId, PaymentId, QuoteId, TransactionId, UserId};
 use souk_kit::{Currency, Money, Timestamp};
 use utoipa::ToSchema;
 
@@ -75,6 +75,10 @@ named! {
         Suspense = "suspense",
         /// Money that buyers transfer to the shop.
         Collection = "collection",
+        /// What buyers paid by card, and their banks owe the shop.
+        CardReceivable = "card_receivable",
+        /// What buyers paid by PayPal, and PayPal owes the shop.
+        PaypalReceivable = "paypal_receivable",
     }
 }
 
@@ -82,7 +86,7 @@ impl Role {
     /// What kind of account it has.
     pub const fn kind(self) -> AccountKind {
         match self {
-            Self::Clearing => AccountKind::Asset,
+            Self::Clearing | Self::CardReceivable | Self::PaypalReceivable => AccountKind::Asset,
             Self::Sales | Self::Fees => AccountKind::Revenue,
             Self::Conversion | Self::Suspense | Self::Collection => AccountKind::Liability,
         }
@@ -92,7 +96,13 @@ impl Role {
     pub const fn min_balance(self) -> Option<i64> {
         match self {
             Self::Suspense => Some(0),
-            Self::Clearing | Self::Sales | Self::Fees | Self::Conversion | Self::Collection => None,
+            Self::Clearing
+            | Self::Sales
+            | Self::Fees
+            | Self::Conversion
+            | Self::Collection
+            | Self::CardReceivable
+            | Self::PaypalReceivable => None,
         }
     }
 }
@@ -269,6 +279,8 @@ pub struct Transaction {
     pub reason: Option<String>,
     /// What somebody else knows it by.
     pub key: Option<String>,
+    /// The payment whose money it is.
+    pub payment: Option<PaymentId>,
     /// Who asked for it.
     pub created_by: String,
     /// Counts its changes.

@@ -9,7 +9,7 @@ use crate::problem::Refused;
 use crate::rules::book::Book;
 use crate::rules::draft::Draft;
 use crate::store::book::{self as store_book, Needed};
-use crate::store::{hold as store, transaction};
+use crate::store::{hold as store, settlement, transaction};
 use crate::view::{AccountView, HoldView, TransactionView};
 use crate::{books, event};
 use axum::Json;
@@ -24,7 +24,7 @@ use souk_kit::{Caller, Ctx, Currency, Money, PathId, Problem, Result, Timestamp,
 use utoipa::ToSchema;
 
 /// The only caller.
-const PAYMENTS: &str = "payments";
+pub const PAYMENTS: &str = "payments";
 
 /// What a payment is to hold.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -119,7 +119,7 @@ fn currency_of(hold: &Hold, book: &Book) -> Result<Currency> {
 }
 
 /// Answers what was done before by the same key; another amount is another thing.
-fn again(known: &Transaction, amount: Option<Money>) -> Result<()> {
+pub fn again(known: &Transaction, amount: Option<Money>) -> Result<()> {
     match amount.is_none_or(|amount| known.amount == Some(amount)) {
         true => Ok(()),
         false => Err(Problem::new(kinds::KEY_REUSED, "This key came with another amount before.")),
@@ -155,7 +155,7 @@ pub async fn capture(
     }
     let sales = sales(&hold, &book)?.clone();
     let (amount, is_final) = (wanted.amount, wanted.is_final);
-    let part = Part { to: &sales, amount, is_final, key: Some(key), by: &who.name };
+    let part = Part { to: &sales, amount, is_final, key: Some(key), payment: Some(id), by: &who.name };
     let taken = take(&tx, &mut hold, &mut book, &part).await?;
     tx.commit().await?;
     let transaction = TransactionView::new(&taken, &book, &who);
@@ -231,7 +231,8 @@ pub async fn refund(
         let (expected, found) = (sales.currency, wanted.amount.currency);
         return Err(Refused::CurrencyMismatch { expected, found }.into());
     }
-    let (captured, refunded) = transaction::moved_for(&tx, &id.to_string()).await?;
+    let moved = settlement::of(&tx, id).await?;
+    let (captured, refunded) = moved.map_or((0, 0), |it| (it.captured, it.refunded));
     if captured == 0 && hold.state != HoldState::Captured {
         return Err(Refused::HoldState { state: hold.state, why: "Nothing was taken of it." }.into());
     }
@@ -239,7 +240,7 @@ pub async fn refund(
         return Err(Refused::HoldExceeded { left: sales.money(captured - refunded) }.into());
     }
     let between = Draft::between(Kind::Refund, sales.number, hold.account, wanted.amount, &who.name);
-    let draft = Draft { key: Some(key), label: hold.purpose.clone(), ..between };
+    let draft = Draft { key: Some(key), payment: Some(id), label: hold.purpose.clone(), ..between };
     let now = Timestamp::now();
     let given = book.enter(draft, now)?.clone();
     store_book::write(&tx, &book, now).await?;

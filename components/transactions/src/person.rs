@@ -7,7 +7,7 @@ use axum::Json;
 use serde::Serialize;
 use souk_kit::id::UserId;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, Event, PathId, Problem, Result, Tx};
+use souk_kit::{Caller, Ctx, Event, PathId, Result, Tx};
 use utoipa::ToSchema;
 
 /// More than anybody may have of either.
@@ -36,12 +36,6 @@ pub async fn told(ctx: Ctx, caller: Caller, PathId(user): PathId<UserId>) -> Res
 
 /// An account of the suite is gone: whom its owner sent money to is forgotten. The ledger stays as it is, as the law wants
 /// books to be kept.
-pub async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
-    if event.source != "/users" {
-        return Err(Problem::forbidden("Only users can tell of accounts."));
-    }
-    match event.kind.as_str() {
-        "souk.user.deleted" => Ok(store::beneficiary::forget_of(tx, &event.subject).await?),
-        _ => Ok(()),
-    }
+pub async fn forget(tx: &mut Tx, event: &Event) -> Result<()> {
+    Ok(store::beneficiary::forget_of(tx, &event.subject).await?)
 }

@@ -67,6 +67,14 @@ const HOLD_EXCEEDED: Spec = Spec::new(
     "That is more than there is",
     "More was asked than the hold has left, or than was captured and not given back. `left` says how much that is.",
 );
+const PAYOUT_EXCEEDS: Spec = Spec::new(
+    409,
+    "payout-exceeds",
+    "More than was taken would go back",
+    "The ledger has heard of less that was taken for the payment, and not given back: `left` says how much. What was taken \
+     just now is heard of in a moment.",
+)
+.transient();
 const END_TO_END_ID_REUSED: Spec = Spec::new(
     409,
     "end-to-end-id-reused",
@@ -94,6 +102,7 @@ pub const ALL: &[Spec] = &[
     TRANSACTION_STATE,
     HOLD_STATE,
     HOLD_EXCEEDED,
+    PAYOUT_EXCEEDS,
     END_TO_END_ID_REUSED,
     QUOTE_REFUSED,
 ];
@@ -159,6 +168,11 @@ pub enum Refused {
         /// How much there is.
         left: Money,
     },
+    /// More than was captured and not given back.
+    PayoutExceeds {
+        /// How much there is.
+        left: Money,
+    },
     /// The bank's id is another transfer's.
     EndToEndIdReused,
     /// No such price.
@@ -179,6 +193,7 @@ impl Refusal for Refused {
             Self::TransactionState { .. } => TRANSACTION_STATE,
             Self::HoldState { .. } => HOLD_STATE,
             Self::HoldExceeded { .. } => HOLD_EXCEEDED,
+            Self::PayoutExceeds { .. } => PAYOUT_EXCEEDS,
             Self::EndToEndIdReused => END_TO_END_ID_REUSED,
             Self::UnusableQuote(_) => QUOTE_REFUSED,
         }
@@ -204,7 +219,9 @@ impl Refusal for Refused {
             Self::CurrencyMismatch { expected, found } => format!("{found} is not {expected}."),
             Self::BalanceOutOfRange => "An account would hold more than can be counted.".into(),
             Self::TransactionState { why, .. } | Self::HoldState { why, .. } => (*why).into(),
-            Self::HoldExceeded { left } => format!("{} {} are left.", left.amount, left.currency),
+            Self::HoldExceeded { left } | Self::PayoutExceeds { left } => {
+                format!("{} {} are left.", left.amount, left.currency)
+            }
             Self::EndToEndIdReused => "Another transfer came with this id before.".into(),
             Self::UnusableQuote(why) => format!("The quote cannot be used: {why}."),
         }
@@ -220,7 +237,7 @@ impl Refusal for Refused {
             Self::LimitNotMet { available } => &[("available", json!(available))],
             Self::TransactionState { state, .. } => &[("state", json!(state))],
             Self::HoldState { state, .. } => &[("state", json!(state))],
-            Self::HoldExceeded { left } => &[("left", json!(left))],
+            Self::HoldExceeded { left } | Self::PayoutExceeds { left } => &[("left", json!(left))],
             Self::UnusableQuote(why) => &[("why", json!(why))],
             Self::AccountClosed
             | Self::TooManyAccounts

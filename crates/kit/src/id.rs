@@ -39,6 +39,12 @@ fn decode(prefix: &str, text: &str) -> Result<Uuid, InvalidId> {
     Uuid::from_slice(&bytes).map_err(|_| InvalidId)
 }
 
+/// The lowest UUIDv7 of a millisecond. Times before 1970 have none.
+fn earliest(at: crate::Timestamp) -> Uuid {
+    let millis = u64::try_from(at.as_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])+ $name:ident = $prefix:literal;)+) => {$(
         $(#[$doc])+
@@ -53,6 +59,11 @@ macro_rules! ids {
             #[expect(clippy::new_without_default, reason = "a fresh id is no default value")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// What no id that is made then or later sorts before.
+            pub fn earliest(at: crate::Timestamp) -> Self {
+                Self(earliest(at))
             }
         }
 

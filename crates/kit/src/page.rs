@@ -45,6 +45,12 @@ impl PageQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Cursor {
     /// Wraps the sort key of an item.
     pub fn new(key: &impl Serialize) -> Result<Self> {

@@ -4,12 +4,12 @@
 
 mod words;
 
-use crate::model::{Buyer, CreditNote, Invoice, Seller, TaxGroup};
+use crate::model::{Buyer, CreditNote, Invoice, Seller, Status, TaxGroup};
 use crate::order::Discount;
 use crate::print::{STYLE, date, escape, money, rate};
 use crate::statement::{Account, EntryKind, Statement};
 use souk_address::Address;
-use souk_kit::{Language, Money};
+use souk_kit::{Language, Money, Timestamp};
 use words::Words;
 
 /// An invoice.
@@ -19,7 +19,7 @@ pub fn invoice(invoice: &Invoice, language: Language) -> String {
         (words.number, escape(&issued.number)),
         (words.order, escape(&issued.order_number)),
         (words.issued, date(issued.issued_at, language)),
-        (words.due, date(issued.due_at, language)),
+        (words.due, date(invoice.payment.due_at, language)),
     ]);
     let body = [
         head(words.invoice, &issued.seller, words),
@@ -27,20 +27,24 @@ pub fn invoice(invoice: &Invoice, language: Language) -> String {
         parties(&issued.buyer, words, language),
         lines(invoice, words, language),
         taxes(&issued.tax_breakdown, words, language),
-        paid(invoice, words, language),
+        standing(invoice, words, language),
     ];
     page(&format!("{} {}", words.invoice, issued.number), &body.concat(), language)
 }
 
 /// A credit note.
 pub fn credit_note(note: &CreditNote, language: Language) -> String {
-    let words = words::of(language);
+    let (words, payout) = (words::of(language), note.payout.as_ref());
+    let note = &note.issued;
     let mut known = vec![
         (words.number, escape(&note.number)),
         (words.corrects, escape(&note.invoice_number)),
         (words.issued, date(note.issued_at, language)),
-        (words.refunded_on, date(note.refunded_at, language)),
     ];
+    // When the money moved, if payments have told; else when orders heard of it.
+    if let Some(at) = payout.and_then(|payout| payout.at).or(note.refunded_at) {
+        known.push((words.refunded_on, date(at, language)));
+    }
     if let Some(reason) = &note.reason {
         known.push((words.reason, escape(reason)));
     }
@@ -93,7 +97,13 @@ fn account(account: &Account, words: &Words, language: Language) -> String {
             amount(entry.balance, language)
         );
     }
-    let closing = row(words.closing_balance, &amount(account.closing_balance, language), " class=\"all\"");
+    let mut closing =
+        row(words.closing_balance, &amount(account.closing_balance, language), " class=\"all\"");
+    for (label, owed) in [(words.still_open, account.open), (words.late, account.overdue)] {
+        if owed.amount != 0 {
+            closing += &row(label, &amount(owed, language), "");
+        }
+    }
     format!(
         "<table><thead><tr><th scope=\"col\">{}</th><th></th><th scope=\"col\" class=\"n\">{}</th>\
          <th scope=\"col\" class=\"n\">{}</th></tr></thead><tbody>{rows}</tbody><tfoot>{closing}</tfoot></table>",
@@ -210,14 +220,38 @@ fn taxes(groups: &[TaxGroup], words: &Words, language: Language) -> String {
     )
 }
 
-fn paid(invoice: &Invoice, words: &Words, language: Language) -> String {
+/// How the invoice stands while it is printed.
+fn standing(invoice: &Invoice, words: &Words, language: Language) -> String {
     let payment = &invoice.payment;
-    let mut text =
-        format!("{} {}: {}.", words.paid_on, date(payment.paid_at, language), money(payment.paid, language));
-    if payment.refunded.amount > 0 {
-        let notes: Vec<_> = invoice.credit_notes.iter().map(|note| escape(&note.number)).collect();
-        text +=
-            &format!(" {}: {} ({}).", words.refunded, money(payment.refunded, language), notes.join(", "));
+    let (paid, due) = (money(payment.paid, language), date(payment.due_at, language));
+    let notes: Vec<_> = invoice.credit_notes.iter().map(|note| escape(&note.number)).collect();
+    let (state, text) = match payment.status {
+        Status::Open => (words.open, String::new()),
+        Status::Overdue => (words.overdue, String::new()),
+        Status::PartiallyPaid => (words.partially_paid, format!(" {}: {paid}.", words.received)),
+        Status::Cancelled => (words.cancelled, format!(" {}: {}.", words.credit_notes, notes.join(", "))),
+        Status::Paid => (words.paid, paid_on(invoice, words, language)),
+        Status::PartiallyRefunded | Status::Refunded => {
+            let is_all = payment.status == Status::Refunded;
+            let state = if is_all { words.all_refunded } else { words.partially_refunded };
+            let (on, back) = (paid_on(invoice, words, language), money(payment.refunded, language));
+            (state, format!("{on} {}: {back} ({}).", words.refunded, notes.join(", ")))
+        }
+    };
+    let mut text = format!("{} {}: {state}.{text}", words.status_on, date(Timestamp::now(), language));
+    if matches!(payment.status, Status::Open | Status::Overdue | Status::PartiallyPaid) {
+        let total = invoice.issued.totals.total;
+        let rest = Money::new(total.amount - payment.paid.amount, total.currency);
+        text += &format!(" {} {due}: {}.", words.to_pay_by, money(rest, language));
+        if let Some(reference) = &payment.reference {
+            text += &format!(" {}: {}.", words.transfer_names, escape(reference));
+        }
     }
     format!("<p class=\"note\">{text}</p>")
+}
+
+fn paid_on(invoice: &Invoice, words: &Words, language: Language) -> String {
+    let payment = &invoice.payment;
+    let Some(at) = payment.paid_at else { return String::new() };
+    format!(" {} {}: {}.", words.paid_on, date(at, language), money(payment.paid, language))
 }

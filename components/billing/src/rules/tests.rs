@@ -117,3 +117,36 @@ fn line() -> impl Strategy<Value = Priced> {
         },
     )
 }
+
+fn facts() -> Facts {
+    let due_at = Timestamp::from_millis(1000);
+    Facts { total: 100, paid: None, refunded: 0, received: 0, due_at, is_cancelled: false }
+}
+
+#[test]
+fn an_invoice_is_open_until_its_time_is_over() {
+    let at = |millis| facts().status(Timestamp::from_millis(millis));
+    assert_eq!((at(999), at(1000)), (Status::Open, Status::Overdue));
+}
+
+#[test]
+fn money_that_came_counts_before_orders_say_that_it_is_all() {
+    let now = Timestamp::from_millis(2000);
+    let status = |received| Facts { received, ..facts() }.status(now);
+    assert_eq!([1, 99, 100].map(status), [Status::PartiallyPaid, Status::PartiallyPaid, Status::Paid]);
+    let back = Facts { received: -5, ..facts() };
+    assert_eq!((back.status(now), back.paid()), (Status::Overdue, 0));
+    let all = Facts { received: 100, ..facts() };
+    assert_eq!((all.paid(), Facts { paid: Some(100), ..all }.paid()), (100, 100));
+}
+
+#[test]
+fn what_was_paid_is_refunded_in_part_or_whole_and_what_was_called_off_is_cancelled() {
+    let now = Timestamp::from_millis(2000);
+    let status = |refunded| Facts { paid: Some(100), refunded, ..facts() }.status(now);
+    assert_eq!([0, 1, 100].map(status), [Status::Paid, Status::PartiallyRefunded, Status::Refunded]);
+    let nothing = Facts { total: 0, paid: Some(0), ..facts() };
+    assert_eq!(nothing.status(now), Status::Paid, "what costs nothing is paid");
+    let late = Facts { received: 100, is_cancelled: true, ..facts() };
+    assert_eq!(late.status(now), Status::Cancelled);
+}

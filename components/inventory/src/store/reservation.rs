@@ -186,6 +186,20 @@ const fn held(Units(variant, location, quantity): &Units) -> Allocation {
     }
 }
 
+/// Has the order's open reservation end no earlier than `until`; nothing if it has none whose time has not come.
+pub async fn extend(
+    conn: &Conn,
+    order: OrderId,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Option<Stored>, DbError> {
+    let sql = format!(
+        "UPDATE reservation SET expires_at = max(expires_at, ?3), updated_at = ?2
+          WHERE order_id = ?1 AND ended = 0 AND state = 'open' AND expires_at > ?2
+         RETURNING id, order_id, state, expires_at, revision, {ALLOCATIONS} AS allocations"
+    );
+    conn.one(&sql, params![order, now, until], |row| read(&row)).await
+}
+
 /// Makes the order's open reservation last; nothing if it has none.
 pub async fn commit(conn: &Conn, order: OrderId, now: Timestamp) -> Result<Option<Stored>, DbError> {
     let sql = format!(

@@ -12,6 +12,8 @@ pub enum Kind {
     Reserve,
     /// Call the order off, unless it is paid by then.
     AwaitPayment,
+    /// Hold the stock of an order for longer: it waits for a transfer.
+    Extend,
     /// Keep the stock of a paid order until it is shipped.
     Commit,
     /// Let the stock of a cancelled order go.
@@ -31,9 +33,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Reserve,
         Self::AwaitPayment,
+        Self::Extend,
         Self::Commit,
         Self::Release,
         Self::CancelPayment,
@@ -49,6 +52,7 @@ impl Kind {
         match self {
             Self::Reserve => "reserve",
             Self::AwaitPayment => "await_payment",
+            Self::Extend => "extend",
             Self::Commit => "commit",
             Self::Release => "release",
             Self::CancelPayment => "cancel_payment",
@@ -118,6 +122,13 @@ pub async fn drop_all(tx: &Tx, order: OrderId) -> Result<Vec<Kind>, DbError> {
 /// Drops an order's steps of one kind.
 pub async fn drop(tx: &Tx, order: OrderId, kind: Kind) -> Result<(), DbError> {
     tx.exec("DELETE FROM steps WHERE order_id = ?1 AND kind = ?2", params![order, kind.name()]).await
+}
+
+/// Whether a step is still to be taken.
+pub async fn is_wanted(conn: &Conn, step: &Due) -> Result<bool, DbError> {
+    let sql = "SELECT 1 AS wanted FROM steps WHERE order_id = ?1 AND kind = ?2 AND subject = ?3";
+    let parameters = params![step.order, step.kind.name(), step.subject.as_str()];
+    Ok(conn.one(sql, parameters, |row| row.get::<i64>("wanted")).await?.is_some())
 }
 
 /// An order's step of a kind that it has one of at most.

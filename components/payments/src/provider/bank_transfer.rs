@@ -44,6 +44,10 @@ impl Provider for BankTransfer {
         false
     }
 
+    fn gives_up_here(&self, _: &Charge) -> bool {
+        true
+    }
+
     fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said> {
         Box::pin(async move {
             if charge.notes.action.is_some() {

@@ -177,6 +177,11 @@ pub trait Provider: Sync {
     /// become durable in one transaction. Otherwise the question must be durable before it is asked.
     fn answers_here(&self, charge: &Charge) -> bool;
 
+    /// Whether a charge that was not carried out can be given up without telling anybody.
+    fn gives_up_here(&self, charge: &Charge) -> bool {
+        self.answers_here(charge)
+    }
+
     /// Makes a charge known, or says how it stands if it is.
     fn create<'a>(&'a self, ctx: &'a Ctx, charge: &'a Charge) -> Answer<'a, Said>;
 

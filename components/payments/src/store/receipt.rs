@@ -14,7 +14,7 @@ fn receipt(row: &Row<'_>) -> Result<Receipt, DbError> {
         name: row.get("name")?,
         attempt_id: row.optional("attempt_id")?,
         used: row.get("used")?,
-        returning: row.get("returning")?,
+        returning: row.get("sending_back")?,
         returned: row.get("returned")?,
         received_at: row.get("received_at")?,
     })
@@ -44,7 +44,7 @@ pub async fn insert(tx: &Tx, receipt: &Receipt) -> Result<bool, DbError> {
 /// Stores what became of a receipt; when something of it is to be sent back, it is from now on.
 pub async fn save(tx: &Tx, receipt: &Receipt) -> Result<(), DbError> {
     tx.exec(
-        "UPDATE receipts SET attempt_id = ?2, used = ?3, returning = ?4, returned = ?5, ask_at = ?6 WHERE id = ?1",
+        "UPDATE receipts SET attempt_id = ?2, used = ?3, sending_back = ?4, returned = ?5, ask_at = ?6 WHERE id = ?1",
         params![
             receipt.id,
             receipt.attempt_id,
@@ -84,7 +84,7 @@ pub async fn received_for(conn: &Conn, tries: &[Try]) -> Result<Vec<(AttemptId, 
 /// Sets aside, to be sent back, what came for tries that came to nothing. Index: `receipts_in_use`.
 pub async fn give_up(conn: &Conn) -> Result<(), DbError> {
     conn.exec(
-        "UPDATE receipts SET returning = returning + used, used = 0, ask_at = ?1
+        "UPDATE receipts SET sending_back = sending_back + used, used = 0, ask_at = ?1
           WHERE used > 0 AND from_iban IS NOT NULL
             AND attempt_id IN (SELECT id FROM attempts WHERE state IN ('voided', 'declined') AND provider = 'bank-transfer')",
         params![Timestamp::now()],
@@ -110,7 +110,7 @@ pub async fn list(
     before: Option<TransactionId>,
     limit: u32,
 ) -> Result<Vec<Receipt>, DbError> {
-    let open = if open_only { "amount > used + returning + returned" } else { "true" };
+    let open = if open_only { "amount > used + sending_back + returned" } else { "true" };
     let sql = format!("SELECT * FROM receipts WHERE {open} AND id < ?1 ORDER BY id DESC LIMIT ?2");
     let before = before.map_or_else(|| "~".to_owned(), |id| id.to_string());
     conn.all(&sql, params![before, limit], |row| receipt(&row)).await

@@ -2,7 +2,7 @@
 
 use crate::model::{Kind, Line, Outside, Transaction};
 use crate::rules::state::State;
-use souk_kit::id::{BatchId, QuoteId, TransactionId};
+use souk_kit::id::{BatchId, PaymentId, QuoteId, TransactionId};
 use souk_kit::{Money, Timestamp};
 
 /// When a transaction is to be posted.
@@ -53,6 +53,8 @@ pub struct Draft {
     pub reason: Option<String>,
     /// What somebody else knows it by.
     pub key: Option<String>,
+    /// The payment whose money it is.
+    pub payment: Option<PaymentId>,
     /// Who asked for it.
     pub created_by: String,
 }
@@ -78,6 +80,7 @@ impl Draft {
             reverses: None,
             reason: None,
             key: None,
+            payment: None,
             created_by: created_by.to_owned(),
         }
     }
@@ -107,6 +110,7 @@ impl Draft {
             reversed_by: None,
             reason: self.reason,
             key: self.key,
+            payment: self.payment,
             created_by: self.created_by,
             version: 1,
             created_at: now,

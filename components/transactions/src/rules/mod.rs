@@ -4,4 +4,6 @@ pub mod book;
 pub mod clearing;
 pub mod draft;
 pub mod iban;
+pub mod reconcile;
+pub mod settlement;
 pub mod state;

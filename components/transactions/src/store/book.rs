@@ -145,7 +145,7 @@ async fn write_clearing_holds(tx: &Tx, holds: Vec<Value>, now: Timestamp) -> Res
 }
 
 /// The columns of a transaction, in the order of [`row_of`].
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 33] = [
     "number",
     "id",
     "kind",
@@ -178,6 +178,7 @@ const COLUMNS: [&str; 32] = [
     "version",
     "note",
     "reversed_by",
+    "payment_id",
 ];
 
 fn row_of(it: &Transaction) -> [Value; COLUMNS.len()] {
@@ -214,6 +215,7 @@ fn row_of(it: &Transaction) -> [Value; COLUMNS.len()] {
         json!(it.version),
         json!(it.note),
         json!(it.reversed_by),
+        json!(it.payment),
     ]
 }
 

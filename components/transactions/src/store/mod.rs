@@ -5,5 +5,6 @@ pub mod beneficiary;
 pub mod book;
 pub mod chain;
 pub mod hold;
+pub mod settlement;
 pub mod statement;
 pub mod transaction;

@@ -43,6 +43,7 @@ fn read(row: &Row<'_>) -> Result<Transaction, DbError> {
         reversed_by: row.optional("reversed_by")?,
         reason: row.get("reason")?,
         key: row.get("key")?,
+        payment: row.optional("payment_id")?,
         created_by: row.get("created_by")?,
         version: row.get("version")?,
         created_at: row.get("created_at")?,
@@ -58,16 +59,6 @@ pub async fn find(conn: &Conn, id: TransactionId) -> Result<Option<Transaction>,
 /// A transaction by what somebody else knows it by.
 pub async fn by_key(conn: &Conn, key: &str) -> Result<Option<Transaction>, DbError> {
     conn.one("SELECT * FROM transactions WHERE key = ?1", params![key], |row| read(&row)).await
-}
-
-/// What was captured of a payment, and given back.
-pub async fn moved_for(conn: &Conn, payment: &str) -> Result<(i64, i64), DbError> {
-    let sum =
-        "(SELECT coalesce(sum(amount), 0) FROM transactions WHERE key >= ?1 || ':' AND key < ?1 || ';')";
-    let sql = format!("SELECT {} AS captured, {} AS refunded", sum, sum.replace("?1", "?2"));
-    let keys = params![format!("capture:{payment}"), format!("refund:{payment}")];
-    let found = conn.one(&sql, keys, |row| Ok((row.get("captured")?, row.get("refunded")?))).await?;
-    Ok(found.unwrap_or_default())
 }
 
 /// Stores what became of a transaction, as its next version.
