@@ -167,7 +167,7 @@ impl State {
         let all = letters.into_iter().flat_map(|letter| vec![letter; self.copies]);
         match &mut self.held {
             Some(held) => held.extend(all),
-            None => self.outbox.extend(all),
+            None => self.outbox.extend(all.filter(|letter| !letter.url.is_empty())),
         }
     }
 

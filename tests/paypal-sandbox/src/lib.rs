@@ -21,10 +21,10 @@ mod signing;
 mod tests;
 mod trouble;
 
-pub use books::{Authorization, Capture, Funding, Order, Refund};
+pub use books::{Authorization, Capture, Funding, Order, Refund, now};
 pub use desk::Call;
 pub use money::Money;
 pub use notify::Delivery;
-pub use server::{Options, Sandbox};
+pub use server::{Options, Sandbox, Signed};
 pub use signing::Term;
 pub use trouble::Trouble;

@@ -47,7 +47,7 @@ pub fn letters(books: &mut Books) -> Vec<Letter> {
     });
     let mut letters = Vec::new();
     for (event_type, body) in events {
-        for (id, webhook) in books.webhooks.iter().filter(|(_, it)| !it.url.is_empty()) {
+        for (id, webhook) in &books.webhooks {
             if webhook.event_types.iter().any(|wanted| wanted == "*" || wanted == event_type) {
                 let body = Bytes::from(body.clone());
                 let (webhook, url) = (id.clone(), webhook.url.clone());

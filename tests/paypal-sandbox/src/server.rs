@@ -1,6 +1,6 @@
 //! The stand-in as a server on loopback, and what a test may do to it.
 
-use crate::books::{Authorization, Capture, Order, Refund};
+use crate::books::{Authorization, Capture, Order, Refund, now};
 use crate::desk::{Asked, Call, Desk};
 use crate::notify::{self, Delivery, Letter, TRIES};
 use crate::signing::Term;
@@ -24,6 +24,17 @@ use url::form_urlencoded;
 
 /// The longest pause before a webhook is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A webhook as it is sent.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The type of its event.
+    pub event_type: String,
+    /// What proves who wrote it.
+    pub headers: Vec<(&'static str, String)>,
+    /// The event.
+    pub body: Bytes,
+}
 
 /// How a stand-in is started.
 #[derive(Debug, Clone)]
@@ -138,6 +149,19 @@ impl Sandbox {
     pub fn held_webhooks(&self) -> Vec<String> {
         let state = self.desk.state();
         state.held.iter().flatten().map(|letter| letter.event_type.clone()).collect()
+    }
+
+    /// Those that wait, signed now, for somebody who carries them by hand; others go on waiting.
+    pub fn takes_webhooks(&self) -> Vec<Signed> {
+        let mut state = self.desk.state();
+        let held = state.held.as_mut().map(std::mem::take).unwrap_or_default();
+        let (signatory, cert_url) = state.signatory();
+        let sign = |letter: Letter| Signed {
+            headers: notify::headers(&signatory, &cert_url, &now(), &letter.webhook, &letter.body).into(),
+            event_type: letter.event_type,
+            body: letter.body,
+        };
+        held.into_iter().map(sign).collect()
     }
 
     /// Those that waited go, the last first if that is wanted, and no more wait.
