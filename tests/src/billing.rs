@@ -50,7 +50,7 @@ pub fn due_order(buyer: Option<&Person>, until: &str) -> Value {
 /// The same order, paid now.
 pub fn now_paid(order: &Value) -> Value {
     let mut order = order.clone();
-    order["paid_at"] = "2026-11-23T09:30:00Z".into();
+    order["paid_at"] = "2020-11-23T09:30:00Z".into();
     order["due_at"] = Value::Null;
     order
 }
@@ -58,7 +58,7 @@ pub fn now_paid(order: &Value) -> Value {
 /// What orders tell of an order that was called off.
 pub fn called_off(order: &Value, was_due: bool) -> Value {
     json!({"order_id": order["order_id"], "reason": "not paid in time", "was_due": was_due,
-        "cancelled_at": "2026-11-30T09:30:00Z"})
+        "cancelled_at": "2020-11-30T09:30:00Z"})
 }
 
 /// What payments tell of all the money that was taken for an order so far.

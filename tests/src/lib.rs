@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod opened;
 pub mod orders;
 pub mod payments;
+pub mod paypal;
 mod person;
 pub mod prices;
 pub mod process;

@@ -137,21 +137,26 @@ impl Suite {
 impl Payments {
     /// Starts it in this process.
     pub async fn stands() -> Option<Self> {
-        Self::begin(None).await
+        Self::begin(None, &[]).await
+    }
+
+    /// The same with some variables of `spin.toml` set.
+    pub async fn stands_with(program: Option<&str>, variables: &[(&str, String)]) -> Option<Self> {
+        Self::begin(program, variables).await
     }
 
     /// Starts it in a process of its own.
     pub async fn in_a_process(program: &str) -> Option<Self> {
-        Self::begin(Some(program)).await
+        Self::begin(Some(program), &[]).await
     }
 
-    async fn begin(program: Option<&str>) -> Option<Self> {
+    async fn begin(program: Option<&str>, variables: &[(&str, String)]) -> Option<Self> {
         static LEARNED: OnceCell<()> = OnceCell::const_new();
         if std::env::var_os("SOUK_URL").is_none() {
             // What the whole suite documents is learned from a whole suite.
             LEARNED.get_or_init(async || drop(Suite::own().await)).await;
         }
-        Self::with_manifest(program, payments_alone).await
+        Self::with_manifest(program, |authority| payments_alone(authority, variables)).await
     }
 
     /// Starts the whole suite, in which payments can be spoken to directly, too.
@@ -359,14 +364,19 @@ fn whole_suite() -> String {
 }
 
 /// Payments alone, open to everybody, which may reach the stand-in.
-fn payments_alone(authority: &str) -> String {
+fn payments_alone(authority: &str, variables: &[(&str, String)]) -> String {
     let mut manifest = opened("/...");
     let all = manifest["component"].as_table_mut().expect("components");
     all.retain(|id, _| id == "payments");
     let payments = all["payments"].as_table_mut().expect("payments");
-    payments.insert("allowed_outbound_hosts".into(), vec![format!("http://{authority}")].into());
-    let service_url = manifest["variables"]["service_url"].as_table_mut().expect("a variable");
-    service_url.insert("default".into(), format!("http://{authority}/{{service}}").into());
+    let authority_url = format!("http://{authority}");
+    let hosts = [authority_url.as_str(), "{{ paypal_url }}", "{{ paypal_certs_url }}"];
+    payments.insert("allowed_outbound_hosts".into(), hosts.map(toml::Value::from).to_vec().into());
+    let service_url = ("service_url", format!("http://{authority}/{{service}}"));
+    for (name, value) in variables.iter().chain([&service_url]) {
+        let variable = manifest["variables"][*name].as_table_mut().expect("a variable");
+        variable.insert("default".into(), value.clone().into());
+    }
     let triggers = manifest["trigger"]["http"].as_array_mut().expect("routes");
     triggers.retain(|trigger| trigger["component"].as_str() == Some("payments"));
     manifest.to_string()

@@ -64,6 +64,13 @@ impl EnvFile {
             .with_context(|| format!("{} has no line {}", self.path.display(), variable_line(name)))
     }
 
+    /// Gives a variable of the application another value, for as long as this lives: the file stays as it is.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let line = variable_line(name);
+        self.lines.retain(|(known, _)| *known != line);
+        self.lines.push((line, value.to_owned()));
+    }
+
     /// Every line, as a child process wants them.
     pub fn lines(&self) -> &[(String, String)] {
         &self.lines

@@ -18,6 +18,7 @@ mod env_file;
 mod generate;
 mod javascript;
 mod ledger;
+mod paypal;
 mod project;
 mod reconcile;
 mod shell;

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::bootstrap::{self, Administrator};
 use crate::compile;
 use crate::env_file::EnvFile;
+use crate::paypal::Sandbox;
 use crate::project::Project;
 use crate::shell;
 use crate::suite::{self, Launch, Runner, Suite};
@@ -53,6 +54,9 @@ struct CommonArgs {
     /// Leave an empty shop empty, instead of loading the demo catalogue
     #[arg(long)]
     empty: bool,
+    /// Run a stand-in for PayPal beside it, on this port or a free one, and take payments with it
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    paypal_sandbox: Option<u16>,
 }
 
 /// `cargo xtask up`.
@@ -100,13 +104,20 @@ fn run(args: &CommonArgs, spin: Option<PathBuf>) -> Result<()> {
         shell::say("Building the host");
         Runner::Host(compile::programs(&project, &["souk-host"])?.remove(0))
     };
-    let secrets = EnvFile::complete(&project)?;
+    let mut secrets = EnvFile::complete(&project)?;
+    let state_dir = project.path(&args.state_dir);
+    let paypal = match args.paypal_sandbox {
+        Some(port) => Some(stand_in(&project, port, &state_dir, args.port)?),
+        None => None,
+    };
+    if let Some(paypal) = &paypal {
+        paypal.tell(&mut secrets);
+    }
 
     shell::say("Starting the suite");
-    let state_dir = project.path(&args.state_dir);
     let mut suite = Suite::start(&launch(&project, &runner, args.port, &state_dir, &secrets)?)?;
     match prepare(&project, &suite, &secrets, args.empty) {
-        Ok(administrator) => show(args.port, &secrets, administrator)?,
+        Ok(administrator) => show(args.port, &secrets, administrator, paypal.as_ref())?,
         Err(_) if suite::interrupted() => {}
         Err(error) => return Err(error),
     }
@@ -116,6 +127,12 @@ fn run(args: &CommonArgs, spin: Option<PathBuf>) -> Result<()> {
     }
     shell::say("Stopped; `cargo xtask up` goes on with the same data");
     Ok(())
+}
+
+fn stand_in(project: &Project, port: u16, state_dir: &Path, suite_port: u16) -> Result<Sandbox> {
+    shell::say("Building the stand-in for PayPal");
+    let program = compile::programs(project, &["souk-paypal-sandbox"])?.remove(0);
+    Sandbox::start(&program, port, state_dir, suite_port)
 }
 
 /// How the suite of this checkout is started with its state in `state_dir`.
@@ -156,7 +173,7 @@ fn prepare(project: &Project, suite: &Suite, secrets: &EnvFile, empty: bool) -> 
     Ok(administrator)
 }
 
-fn show(port: u16, secrets: &EnvFile, administrator: Administrator) -> Result<()> {
+fn show(port: u16, secrets: &EnvFile, administrator: Administrator, paypal: Option<&Sandbox>) -> Result<()> {
     let (email, password) = bootstrap::credentials(secrets)?;
     let url = format!("http://localhost:{port}");
     let kept = secrets.path().display();
@@ -165,9 +182,17 @@ fn show(port: u16, secrets: &EnvFile, administrator: Administrator) -> Result<()
         Administrator::Existed => format!("{email}; the first password is kept in {kept}"),
     };
     shell::say("Souk is running");
+    let paypal = paypal.map_or_else(String::new, |paypal| {
+        format!(
+            "\n    PayPal         a stand-in at {}: confirm a payment with {{\"method\": {{\"type\": \"paypal\"}}}},\n    \
+             {:15}open the address that it answers, approve, and `continue` the payment",
+            paypal.url(),
+            ""
+        )
+    });
     eprintln!(
         "\n    API            {url}/api/v1\n    documentation  {url}/docs\n    OpenAPI        {url}/openapi.json\n    \
-         administrator  {admin}\n\n    Ctrl-C stops it.\n"
+         administrator  {admin}{paypal}\n\n    Ctrl-C stops it.\n"
     );
     Ok(())
 }

@@ -67,7 +67,7 @@ pub async fn ask_about(ctx: &Ctx, attempt: Try) -> Result<()> {
 }
 
 /// Asks again to move a part of a charge, by its key.
-async fn ask_for(ctx: &Ctx, transfer: Transfer) -> Result<()> {
+pub async fn ask_for(ctx: &Ctx, transfer: Transfer) -> Result<()> {
     let (intent, attempt) = {
         let conn = ctx.conn().await?;
         let intent = store::find(&conn, transfer.intent_id).await?.intent;

@@ -50,7 +50,8 @@ const INVALID_SIGNATURE: Spec = Spec::new(
     401,
     "invalid-signature",
     "The webhook's signature is not valid",
-    "`webhook-signature: t=<unix seconds>,v1=<hex>` must be the HMAC-SHA256 of `<t>.<body>`, not older than five minutes.",
+    "The card simulator's is `webhook-signature: t=<unix seconds>,v1=<hex>`, the HMAC-SHA256 of `<t>.<body>`, not older than \
+     five minutes. PayPal's is in its own headers, and not older than three days.",
 );
 
 /// All of them, for the documentation.

@@ -53,6 +53,12 @@ fn next(now: AttemptState, standing: &Standing) -> Option<AttemptState> {
     from.contains(&now).then_some(next)
 }
 
+/// Whether a try needs no answer any more: what it came to, its provider has said.
+pub const fn is_final(state: AttemptState) -> bool {
+    use AttemptState::{Authorized, Captured, Declined, Voided};
+    matches!(state, Authorized | Captured | Declined | Voided)
+}
+
 /// Whether the news changed anything, and which event says so.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {

@@ -46,7 +46,10 @@ pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, said: &Sai
         attempt.notes.clone_from(notes);
     }
     let news = rules::apply(intent, attempt, &said.standing, Timestamp::now());
-    if news != News::Old || !is_noted {
+    // Who was asked for the last time has said so.
+    let is_answered = said.standing != Standing::Processing && rules::is_final(attempt.state);
+    let is_asked_no_more = is_answered && attempt.ask_at.take().is_some();
+    if news != News::Old || !is_noted || is_asked_no_more {
         store::save_try(tx, attempt).await?;
     }
     if news == News::Old {

@@ -1,6 +1,6 @@
 //! What providers tell later: signed, perhaps repeated, perhaps in the wrong order.
 
-use crate::model::Intent;
+use crate::model::{Intent, TransferState};
 use crate::provider::{self, Notice, Provider, What};
 use crate::{maintenance, settle, store};
 use axum::body::Body;
@@ -13,12 +13,13 @@ const MAX_BODY: usize = 64 << 10;
 
 /// Take in what a provider tells.
 ///
-/// The signature is that of the exact body: `webhook-signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. A
-/// webhook that comes again is taken for the same by its id, and one that comes late does not undo what came after it.
+/// The signature is that of the exact body: `webhook-signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">` of the
+/// card simulator, and of PayPal the five headers that begin with `paypal-`. A webhook that comes again is taken for the same
+/// by its id, and one that comes late does not undo what came after it.
 #[utoipa::path(post, path = "/payments/webhooks/{provider}", tag = "payments",
     request_body(content = serde_json::Value, description = "As the provider writes it"),
     params(("provider" = String, Path, description = "The provider, such as `card-simulator`"),
-        ("webhook-signature" = String, Header, description = "Proves who wrote it, and when")),
+        ("webhook-signature" = Option<String>, Header, description = "The card simulator's: proves who wrote it, and when")),
     responses(
         (status = 204, description = "Taken in, now or before"),
         (status = 401, description = "`invalid-signature`", body = ProblemDocument),
@@ -63,6 +64,16 @@ pub async fn take_in(ctx: &Ctx, provider: &dyn Provider, headers: &HeaderMap, bo
             tx.commit().await?;
             return maintenance::ask_about(ctx, attempt).await;
         }
+        What::LookAtPart(key) => {
+            let mut transfer = store::find_transfer(&tx, &key).await?;
+            if transfer.state == TransferState::Pending {
+                transfer.ask_at = Some(Timestamp::now());
+                store::save_transfer(&tx, &transfer).await?;
+                tx.commit().await?;
+                return maintenance::ask_for(ctx, transfer).await;
+            }
+        }
+        What::Nothing => {}
         What::Part(key, amount, settled) => {
             let mut transfer = store::find_transfer(&tx, &key).await?;
             let mut intent = store::find(&tx, transfer.intent_id).await?.intent;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -57,6 +57,9 @@ pub struct BenchArgs {
     /// Entries of the account with the long history
     #[arg(long, default_value_t = 100_000)]
     entries: usize,
+    /// Orders that the shop has when the checkout is measured again
+    #[arg(long, default_value_t = 100_000)]
+    orders: u64,
     /// Connections, each with one request under way
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -88,6 +91,8 @@ pub enum Measure {
     CartLine,
     /// From an empty cart to the invoice: cart, line, address, order, payment captured, invoice issued; by 8 clients
     Checkout,
+    /// The same once the shop has --orders orders
+    CheckoutLong,
     /// An amount converted between currencies and tokens, as a stranger
     Convert,
     /// A transfer between two wallets, by 8 clients
@@ -108,6 +113,10 @@ pub enum Measure {
 struct Bench<'a> {
     args: &'a BenchArgs,
     generator: PathBuf,
+    /// What gives a shop its past.
+    historian: PathBuf,
+    /// The folder of its databases, if this run started the suite.
+    state: Option<PathBuf>,
     /// The host that is measured, if this run started it.
     host: Option<u32>,
     report: Report,
@@ -117,16 +126,17 @@ struct Bench<'a> {
 pub fn run(args: &BenchArgs) -> Result<()> {
     let project = Project::find()?;
     if let Some(url) = &args.url {
-        let generator = compile::programs(&project, &["souk-bench"])?.remove(0);
-        let mut bench = Bench { args, generator, host: None, report: Report::default() };
+        let [generator, historian] = tools(&project)?;
+        let mut bench =
+            Bench { args, generator, historian, state: None, host: None, report: Report::default() };
         bench.routes(&Api::new(url.as_str()), &EnvFile::read(&project)?)?;
         return bench.finish();
     }
     shell::say("Building the components, the host and the load generator");
     compile::components(&project, true)?;
-    let mut programs = compile::programs(&project, &["souk-host", "souk-bench"])?;
-    let (host, generator) = (Runner::Host(programs.remove(0)), programs.remove(0));
-    let mut bench = Bench { args, generator, host: None, report: Report::default() };
+    let host = Runner::Host(compile::programs(&project, &["souk-host"])?.remove(0));
+    let [generator, historian] = tools(&project)?;
+    let mut bench = Bench { args, generator, historian, state: None, host: None, report: Report::default() };
     if bench.wants(Measure::Floor) {
         bench.floor(&project, &host)?;
     }
@@ -134,6 +144,12 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         bench.suite(&project, &host)?;
     }
     bench.finish()
+}
+
+/// The load generator, and what gives a shop its past.
+fn tools(project: &Project) -> Result<[PathBuf; 2]> {
+    let tools = compile::programs(project, &["souk-bench", "souk-bench-history"])?;
+    tools.try_into().map_err(|_| anyhow!("two programs were asked for"))
 }
 
 impl Bench<'_> {
@@ -197,6 +213,7 @@ impl Bench<'_> {
             self.report.memory_idle_mib = usage::resident_mib(suite.pid());
         }
         self.host = Some(suite.pid());
+        self.state = Some(folder.path().to_owned());
         self.routes(&suite.api(), &secrets)?;
         if self.wants(Measure::Memory) {
             // Instances are let go when they have had nothing to do for a second.
@@ -278,16 +295,26 @@ impl Bench<'_> {
 
     /// Carts and checkouts.
     fn buying(&mut self, api: &Api, secrets: &EnvFile) -> Result<()> {
-        if !self.wants(Measure::CartLine) && !self.wants(Measure::Checkout) {
+        let measures = [Measure::CartLine, Measure::Checkout, Measure::CheckoutLong];
+        if !measures.into_iter().any(|measure| self.wants(measure)) {
             return Ok(());
         }
         let variants = buying::stocked(api, &bootstrap::signed_in(api, secrets)?)?;
         if self.wants(Measure::CartLine) {
             self.load(Measure::CartLine, api, &buying::lines(api, &variants)?)?;
         }
-        if self.wants(Measure::Checkout) {
-            let journeys: Vec<_> = variants.iter().map(|variant| buying::checkout(variant)).collect();
+        let journeys: Vec<_> = variants.iter().map(|variant| buying::checkout(variant)).collect();
+        if self.wants(Measure::Checkout) || self.wants(Measure::CheckoutLong) {
             self.travel(Measure::Checkout, api, &journeys, BUYERS)?;
+        }
+        let state = self.state.clone().filter(|_| self.wants(Measure::CheckoutLong));
+        if let Some(state) = state {
+            shell::say(format!("Adding {} orders", self.args.orders));
+            let orders = self.args.orders.to_string();
+            let mut historian = Command::new(&self.historian);
+            let ended = historian.arg("--state").arg(state).args(["--orders", &orders]).status()?;
+            ensure!(ended.success(), "the orders could not be added");
+            self.travel(Measure::CheckoutLong, api, &journeys, BUYERS)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Providers: who takes the money. One trait, so that the next one is one file.
 
 pub mod bank_transfer;
+mod paypal;
 mod signature;
 pub mod simulator;
 pub mod simulator_books;
@@ -151,6 +152,10 @@ pub enum What {
     Look(AttemptId),
     /// A part of a charge, of this amount, stands so.
     Part(String, Money, Settled),
+    /// Something happened to a part of a charge: ask how it stands.
+    LookAtPart(String),
+    /// Nothing that matters here.
+    Nothing,
 }
 
 /// Somebody who takes money.
@@ -218,7 +223,8 @@ pub trait Provider: Sync {
     }
 }
 
-static PROVIDERS: &[&dyn Provider] = &[CARD_SIMULATOR, &wallet::Wallet, &bank_transfer::BankTransfer];
+static PROVIDERS: &[&dyn Provider] =
+    &[CARD_SIMULATOR, &wallet::Wallet, &bank_transfer::BankTransfer, &paypal::PayPal];
 
 /// The provider that simulates cards.
 pub static CARD_SIMULATOR: &dyn Provider = &simulator::CardSimulator;

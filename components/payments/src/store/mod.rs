@@ -215,6 +215,19 @@ pub async fn try_by_reference(conn: &Conn, provider: &str, reference: &str) -> R
     conn.one(sql, params![provider, reference], |row| attempt(&row)).await
 }
 
+/// Whether a try may still cost money: it was not given up.
+pub async fn may_cost(conn: &Conn, id: AttemptId) -> Result<bool, DbError> {
+    let sql = "SELECT state NOT IN ('voiding', 'voided', 'declined') AS alive FROM attempts WHERE id = ?1";
+    let alive = conn.one(sql, params![id], |row| row.get::<i64>("alive")).await?;
+    Ok(alive == Some(1))
+}
+
+/// Since when a try stands as it does.
+pub async fn stands_since(conn: &Conn, id: AttemptId) -> Result<Timestamp> {
+    let sql = "SELECT updated_at FROM attempts WHERE id = ?1";
+    conn.one(sql, params![id], |row| row.get("updated_at")).await?.ok_or_else(Problem::not_found)
+}
+
 /// Every try of these intents, the first first. Index: `attempts_by_intent`.
 pub async fn tries(conn: &Conn, intents: &[Intent]) -> Result<Vec<Try>, DbError> {
     let sql = "SELECT * FROM attempts WHERE intent_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
