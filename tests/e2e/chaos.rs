@@ -5,6 +5,7 @@ use rand_like::Dice;
 use serde_json::{Value, json};
 use souk_tests::ledger::{euro, outside};
 use souk_tests::orders::{Cart, GOOD_CARD, Order, agreed, order_of};
+use souk_tests::paypal::{self, Options, Sandbox, Trouble};
 use souk_tests::{Answer, Person, Product, Suite, Until, unique};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -28,10 +29,11 @@ const RICH: i64 = 100_000_000;
 struct Buyer {
     person: Person,
     has_wallet: bool,
+    paypal: Arc<Sandbox>,
 }
 
 /// Half of them are guests, half have wallets.
-async fn buyers(shop: &Suite) -> Vec<Buyer> {
+async fn buyers(shop: &Suite, paypal: &Arc<Sandbox>) -> Vec<Buyer> {
     let mut buyers = Vec::new();
     for number in 0..BUYERS {
         let has_wallet = number % 2 == 1;
@@ -40,7 +42,7 @@ async fn buyers(shop: &Suite) -> Vec<Buyer> {
             let wallet = person.opens_wallet("EUR").await;
             shop.admin().await.deposits(&wallet, RICH).await.is(201).accept();
         }
-        buyers.push(Buyer { person, has_wallet });
+        buyers.push(Buyer { person, has_wallet, paypal: Arc::clone(paypal) });
     }
     buyers
 }
@@ -122,12 +124,13 @@ async fn buys(buyer: &Buyer, admin: &Person, lamp: &Product, dice: &mut Dice) ->
     Some((promise, answer.is_ok()))
 }
 
-/// Pays by card, from the wallet, or by a transfer that comes in at the bank; whether that was done, and nothing when the suite
-/// died before it answered.
+/// Pays by card, from the wallet, with PayPal, or by a transfer that comes in at the bank; whether that was done, and nothing
+/// when the suite died before it answered.
 async fn pays(buyer: &Buyer, admin: &Person, order: &Order, dice: &mut Dice) -> Option<bool> {
-    let method = match dice.roll(if buyer.has_wallet { 4 } else { 2 }) {
+    let method = match dice.roll(if buyer.has_wallet { 5 } else { 3 }) {
         0 => json!({"type": "card", "number": GOOD_CARD, "expiry": "12/40", "cvc": "123"}),
         1 => json!({"type": "bank_transfer"}),
+        2 => return pays_with_paypal(buyer, order, dice).await,
         _ => json!({"type": "wallet"}),
     };
     let secret = order.json["payment"]["client_secret"].as_str().unwrap_or_default();
@@ -155,6 +158,39 @@ async fn pays(buyer: &Buyer, admin: &Person, order: &Order, dice: &mut Dice) -> 
         }
     }
     Some(true)
+}
+
+/// Approves it on PayPal's page and comes back. Some of PayPal's answers are lost, before they have had an effect or after.
+async fn pays_with_paypal(buyer: &Buyer, order: &Order, dice: &mut Dice) -> Option<bool> {
+    let operations = ["orders.create", "orders.get", "orders.capture", "captures.refund"];
+    if dice.roll(3) == 0 {
+        let trouble = if dice.roll(2) == 0 { Trouble::LostBefore } else { Trouble::LostAfter };
+        buyer.paypal.ails(operations[dice.roll(4) as usize], trouble);
+    }
+    let secret = order.json["payment"]["client_secret"].as_str().unwrap_or_default();
+    let path = format!("/api/v1/payments/intents/{}", order.payment());
+    let confirm = buyer.person.post(format!("{path}/confirm"), &paypal::paying());
+    let told = confirm.header("client-secret", secret).key(&unique("k")).attempt().await.ok()?;
+    if !told.is_success() || told.text("/state") != "requires_action" {
+        told.accept(); // It was dying, or PayPal's answer was lost.
+        return Some(false);
+    }
+    paypal::chooses(told.text("/action/url"), "approve", "balance").await;
+    let back = buyer.person.post(format!("{path}/continue"), &json!({}));
+    let told = back.header("client-secret", secret).attempt().await.ok()?;
+    let is_paid = told.is_success() && told.text("/state") == "captured";
+    told.accept();
+    Some(is_paid)
+}
+
+/// PayPal has taken, and given back, what payments believe it has.
+fn paypal_agrees(shop: &Suite, paypal: &Sandbox) {
+    let taken: i64 = paypal.captures().iter().map(|it| it.amount.units - it.refunded).sum();
+    let database = rusqlite::Connection::open(shop.state().join("payments.db")).expect("its database");
+    let sql = "SELECT coalesce(sum(i.captured - i.refunded), 0) FROM intents i JOIN attempts a ON a.intent_id = i.id
+                WHERE a.provider = 'paypal' AND a.state = 'captured'";
+    let believed: i64 = database.query_row(sql, [], |row| row.get(0)).expect("a number");
+    assert_eq!(taken, believed, "PayPal has other money than payments believe");
 }
 
 /// Wants another number of units in an order that is not paid; nothing when the suite died before it answered.
@@ -250,22 +286,27 @@ async fn agrees_everywhere(shop: &Suite) {
 
 #[tokio::test]
 async fn the_books_are_right_after_every_kill() {
-    let Some(mut shop) = Suite::in_a_process(HOST).await else { return };
+    let paypal = Arc::new(Sandbox::start(Options::default()).expect("a stand-in"));
+    let variables = paypal::variables(&paypal, "offline");
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let Some(mut shop) = Suite::in_a_process_with(HOST, &variables).await else { return };
     shop.expects_faults();
     let rounds = std::env::var("CHAOS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let (lamp, buyers) = (shop.has_lamps(900_000).await, buyers(&shop).await);
+    let (lamp, buyers) = (shop.has_lamps(900_000).await, buyers(&shop, &paypal).await);
     let mut sold = 0;
     for number in 0..rounds {
+        paypal.tells(&format!("{}/api/v1/payments/webhooks/paypal", shop.url()));
         let promised = round(&mut shop, &buyers, &lamp, number as u64).await;
         shop.has_sound_books().await;
         shop.has_a_sound_ledger();
         agrees_everywhere(&shop).await;
+        paypal_agrees(&shop, &paypal);
         is_kept(&promised).await;
         sold += promised.len();
     }
     assert!(sold >= rounds, "only {sold} orders in {rounds} rounds");
     if rounds >= ROUNDS {
-        for provider in ["card-simulator", "wallet", "bank-transfer"] {
+        for provider in ["card-simulator", "wallet", "bank-transfer", "paypal"] {
             assert!(captured_by(&shop, provider) > 0, "nothing was paid by {provider}");
         }
     }

@@ -145,8 +145,8 @@ const UNDER_WAY: &[(&str, &str)] = &[
     ("an event of transactions", "SELECT event FROM transactions.outbox"),
     ("a refund", "SELECT id FROM orders.refunds WHERE state = 'requested'"),
     (
-        "a try to pay by wallet or transfer",
-        "SELECT id FROM payments.attempts WHERE provider IN ('wallet', 'bank-transfer')
+        "a try to pay by wallet, transfer or PayPal",
+        "SELECT id FROM payments.attempts WHERE provider IN ('wallet', 'bank-transfer', 'paypal')
             AND state IN ('pending', 'processing', 'voiding')",
     ),
     ("money that goes back to whom it came from", "SELECT id FROM payments.receipts WHERE sending_back > 0"),
@@ -178,6 +178,9 @@ fn end_pauses(state: &Path) {
         let _ =
             hurry("payments", &format!("UPDATE {table} SET ask_at = 0 WHERE ask_at IS NOT NULL {started}"));
     }
+    // What was given up may still be carried out for half a minute; nobody is at it any more.
+    let given_up = "UPDATE attempts SET created_at = created_at - 60000, updated_at = updated_at - 60000 WHERE state = 'voiding'";
+    let _ = hurry("payments", given_up);
     let _ = hurry("orders", "UPDATE steps SET due_at = 0 WHERE kind <> 'await_payment'");
 }
 

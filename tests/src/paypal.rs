@@ -154,9 +154,11 @@ impl Person {
     pub async fn pays_with_paypal(&self, order: &crate::orders::Order) -> Answer {
         let secret = order.json["payment"]["client_secret"].as_str().expect("a client secret");
         let path = format!("/api/v1/payments/intents/{}", order.payment());
-        let asked =
-            self.post(format!("{path}/confirm"), &paying()).header("client-secret", secret).await.is(200);
-        chooses(asked.text("/action/url"), "approve", "balance").await;
+        let mut wish = paying();
+        wish["return_url"] = "https://shop.test/thanks".into();
+        let asked = self.post(format!("{path}/confirm"), &wish).header("client-secret", secret).await.is(200);
+        let back = chooses(asked.text("/action/url"), "approve", "balance").await;
+        assert!(back.starts_with("https://shop.test/thanks?token="), "{back}");
         self.post(format!("{path}/continue"), &json!({})).header("client-secret", secret).await
     }
 }

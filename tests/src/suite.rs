@@ -152,6 +152,14 @@ impl Suite {
         Self::in_a_process_from(program, &manifest()).await
     }
 
+    /// The same with some variables of `spin.toml` set.
+    pub async fn in_a_process_with(program: &str, variables: &[(&str, &str)]) -> Option<Self> {
+        if is_shared() {
+            return None;
+        }
+        Some(Self::begin(Some(program.into()), variables, manifest()).await)
+    }
+
     /// The same from another manifest.
     pub async fn in_a_process_from(program: &str, manifest: &Path) -> Option<Self> {
         if is_shared() {

@@ -1,5 +1,6 @@
 //! The buyer pays: a method, and the challenge that may follow.
 
+use crate::intent::is_web_address;
 use crate::method::{Means, Method};
 use crate::model::{Action, AttemptState, Intent, State, Try};
 use crate::problem::PaymentsError;
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use souk_kit::id::{AttemptId, PaymentId};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Attempt, Caller, Ctx, Once, PathId, Problem, Result, Submit, Timestamp, Tx, Valid};
@@ -24,6 +26,11 @@ pub struct Confirmation {
     /// The method.
     #[garde(dive)]
     method: Method,
+    /// Where a provider that the buyer is sent to sends them back; else where the order said, if it did.
+    #[serde(default)]
+    #[garde(inner(length(max = 2000), url, custom(is_web_address)))]
+    #[schema(example = "https://shop.example.com/thanks")]
+    return_url: Option<String>,
 }
 
 /// The answer to a challenge.
@@ -112,7 +119,7 @@ pub async fn confirm(
     headers: HeaderMap,
     PathId(id): PathId<PaymentId>,
     once: Once,
-    Valid(Confirmation { method }): Valid<Confirmation>,
+    Valid(Confirmation { method, return_url }): Valid<Confirmation>,
 ) -> Result<Response> {
     secret::must_be_in(&headers, id).await?;
     let means = method.means(Timestamp::now())?;
@@ -125,12 +132,13 @@ pub async fn confirm(
         Means::Wallet => (None, Proof::SignedIn),
         Means::BankTransfer | Means::Paypal => (None, Proof::Elsewhere),
     };
-    let once = once.with_body(means.redacted(&method).as_bytes())?;
+    let asked = json!([means.redacted(&method), return_url]).to_string();
+    let once = once.with_body(asked.as_bytes())?;
     let tx = match once.begin(&ctx).await? {
         Attempt::Repeated(answer) => return Ok(answer),
         Attempt::First(tx) => tx,
     };
-    let Case { intent, alive } = store::find(&tx, id).await?;
+    let Case { mut intent, alive } = store::find(&tx, id).await?;
     if matches!(means, Means::Wallet) && Some(caller.user_id()?) != intent.user_id {
         return Err(Problem::forbidden("A wallet pays its owner's orders alone."));
     }
@@ -144,6 +152,7 @@ pub async fn confirm(
     if let Some(mut left) = alive {
         settle::give_up(&tx, &intent, &mut left).await?;
     }
+    intent.return_url = return_url.or(intent.return_url);
     let attempt = Try::new(&intent, provider.name(), card);
     pay(&ctx, &once, tx, (intent, attempt), proof).await
 }

@@ -55,8 +55,9 @@ pub struct PayingCustomer {
     user_id: Option<UserId>,
 }
 
+/// Refuses what a browser does not open.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is garde's")]
-fn is_web_address(url: &str, (): &()) -> garde::Result {
+pub fn is_web_address(url: &str, (): &()) -> garde::Result {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     if is_web { Ok(()) } else { Err(garde::Error::new("must begin with http:// or https://")) }
 }

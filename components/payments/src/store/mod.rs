@@ -118,7 +118,7 @@ pub async fn insert(conn: &Conn, wanted: &Wanted) -> Result<Option<Intent>, DbEr
 pub async fn save(tx: &Tx, intent: &Intent) -> Result<(), DbError> {
     tx.exec(
         "UPDATE intents SET state = ?2, authorized = ?3, capturing = ?4, captured = ?5, refunding = ?6, refunded = ?7,
-                declines = ?8, updated_at = ?9, released = ?10 WHERE id = ?1",
+                declines = ?8, updated_at = ?9, released = ?10, return_url = ?11 WHERE id = ?1",
         params![
             intent.id,
             intent.state.name(),
@@ -130,6 +130,7 @@ pub async fn save(tx: &Tx, intent: &Intent) -> Result<(), DbError> {
             intent.declines,
             Timestamp::now(),
             intent.released,
+            intent.return_url.as_deref(),
         ],
     )
     .await
