@@ -228,6 +228,13 @@ async fn is_kept(promised: &[(Person, Promise)]) {
     assert_eq!(again.json(), &last.order.json);
 }
 
+/// How many payments a provider took.
+fn captured_by(shop: &Suite, provider: &str) -> i64 {
+    let database = rusqlite::Connection::open(shop.state().join("payments.db")).expect("its database");
+    let sql = "SELECT count(*) FROM attempts WHERE provider = ?1 AND state = 'captured'";
+    database.query_row(sql, [provider], |row| row.get(0)).expect("a number")
+}
+
 /// What payments, orders, billing and the ledger say is the same.
 async fn agrees_everywhere(shop: &Suite) {
     let (admin, mut cursor) = (shop.admin().await, String::new());
@@ -257,6 +264,11 @@ async fn the_books_are_right_after_every_kill() {
         sold += promised.len();
     }
     assert!(sold >= rounds, "only {sold} orders in {rounds} rounds");
+    if rounds >= ROUNDS {
+        for provider in ["card-simulator", "wallet", "bank-transfer"] {
+            assert!(captured_by(&shop, provider) > 0, "nothing was paid by {provider}");
+        }
+    }
 }
 
 /// Buys while one service after the other fails: whatever is answered, nothing is half done.
