@@ -61,8 +61,10 @@ async fn what_paypal_did_not_write_is_refused_by_both_ways_of_asking() {
             body: String::from_utf8_lossy(&genuine.body).replace("EUR", "USD").into(),
             ..genuine.clone()
         };
-        let spaced =
-            Signed { body: format!("{} ", String::from_utf8_lossy(&genuine.body)).into(), ..genuine.clone() };
+        let spaced = Signed {
+            body: String::from_utf8_lossy(&genuine.body).replacen('{', "{ ", 1).into(),
+            ..genuine.clone()
+        };
         let smuggled = Signed {
             body: format!("{},\"webhook_id\":\"X\"", String::from_utf8_lossy(&genuine.body)).into(),
             ..genuine.clone()

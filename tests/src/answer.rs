@@ -72,6 +72,8 @@ impl Answer {
         if !self.status.is_success() || text.contains("$argon2") {
             let (path, body) = (decoded(&request.path), String::from_utf8_lossy(&request.body));
             let asked = format!("{path}{body}{:?}", request.headers);
+            // Chance may spell any word in the id of a request.
+            let text = text.replace(self.header("x-request-id").unwrap_or("-"), "");
             let told = INSIDES.iter().find(|inside| text.contains(**inside) && !asked.contains(**inside));
             assert!(told.is_none(), "{self} tells of the inside: {told:?}");
         }

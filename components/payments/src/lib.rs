@@ -6,8 +6,8 @@
 //! the brand and the last four digits.
 //!
 //! Providers stand behind one trait ([`provider::Provider`]): one simulates cards, one holds money on wallets, one waits for
-//! transfers that carry a reference, one is PayPal. Calls transactions (wallets, accounts to transfer to, money that goes back), and hears
-//! from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
+//! transfers that carry a reference, one is PayPal. Calls transactions (wallets, accounts to transfer to, money that goes
+//! back), and hears from it of `souk.transfer.received`. Publishes `souk.payment.authorized`, `souk.payment.captured`,
 //! `souk.payment.failed`, `souk.payment.refunded`, `souk.payment.cancelled` and `souk.payment.awaited` to orders; captures and
 //! refunds to transactions and billing, too.
 

@@ -61,6 +61,7 @@ pub const ALL: &[Spec] = &[
     REFUND_EXCEEDS,
     UNKNOWN_TEST_CARD,
     METHOD_UNAVAILABLE,
+    RECEIPT_SPENT,
     INVALID_SIGNATURE,
 ];
 

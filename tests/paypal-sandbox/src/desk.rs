@@ -1,6 +1,6 @@
 //! Where requests arrive: checked against PayPal's documents, done in the books, and the answers checked, too.
 
-use crate::books::{Books, Repeat, Webhook, random_id};
+use crate::books::{Books, Repeat, random_id};
 use crate::contract::{self, Operation, Violation};
 use crate::moves::{Moved, Refusal};
 use crate::notify::{Delivery, Letter, letters};
@@ -256,7 +256,41 @@ impl State {
     }
 
     fn answer(&mut self, operation: &Operation, asked: &Asked) -> (u16, Value) {
-        let refused = |status, violations: &[Violation]| (status, operation.refusal(status, violations));
+        let body = match self.checked(operation, asked) {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
+        let key = header(asked, "paypal-request-id");
+        let key = key.map(|key| format!("{} {} {key}", asked.method, asked.path));
+        if let Some(repeat) = key.as_ref().and_then(|key| self.books.repeats.get(key)) {
+            if repeat.request != body {
+                return (422, operation.refusal(422, &[]));
+            }
+            return (if operation.describes(200) { 200 } else { repeat.status }, repeat.body.clone());
+        }
+        let (status, issue, field) = match self.act(operation, asked, &body) {
+            Ok((status, answer)) => {
+                if let Some(key) = key {
+                    let repeat = Repeat { request: body, status, body: answer.clone() };
+                    self.books.repeats.insert(key, repeat);
+                }
+                return (status, answer);
+            }
+            Err(Refusal { status: 501, .. }) => {
+                return (501, json!({ "name": "the stand-in does not have that" }));
+            }
+            Err(Refusal { status, issue, field }) => (status, issue, field),
+        };
+        if operation.issue(status, issue).is_none() && !operation.id.contains("webhook") {
+            self.complaints.push(format!("{} has no issue {issue}", operation.id));
+        }
+        let (location, what) = (if status == 404 { "path" } else { "body" }, "It cannot be done.".to_owned());
+        (status, operation.refusal(status, &[Violation { location, field: field.into(), issue, what }]))
+    }
+
+    /// The body of a request that the documents allow, of somebody who has a token; or what it is answered instead.
+    fn checked(&self, operation: &Operation, asked: &Asked) -> Result<Value, (u16, Value)> {
+        let refused = |status, violations: &[Violation]| Err((status, operation.refusal(status, violations)));
         let token =
             header(asked, "authorization").and_then(|it| it.strip_prefix("Bearer ").map(str::to_owned));
         if !token.is_some_and(|token| self.tokens.get(&token).is_some_and(|ends| Instant::now() < *ends)) {
@@ -278,36 +312,7 @@ impl State {
             }
         };
         let violations = operation.violations(&asked.query, |name| header(asked, name), body.as_ref());
-        if !violations.is_empty() {
-            return refused(400, &violations);
-        }
-        let body = body.unwrap_or_else(|| json!({}));
-        let key = header(asked, "paypal-request-id");
-        let key = key.map(|key| format!("{} {} {key}", asked.method, asked.path));
-        if let Some(repeat) = key.as_ref().and_then(|key| self.books.repeats.get(key)) {
-            if repeat.request != body {
-                return refused(422, &[]);
-            }
-            return (if operation.describes(200) { 200 } else { repeat.status }, repeat.body.clone());
-        }
-        match self.act(operation, asked, &body) {
-            Ok((status, answer)) => {
-                if let Some(key) = key {
-                    let repeat = Repeat { request: body, status, body: answer.clone() };
-                    self.books.repeats.insert(key, repeat);
-                }
-                (status, answer)
-            }
-            Err(Refusal { status: 501, .. }) => (501, json!({ "name": "the stand-in does not have that" })),
-            Err(Refusal { status, issue, field }) => {
-                let location = if status == 404 { "path" } else { "body" };
-                if operation.issue(status, issue).is_none() && !operation.id.contains("webhook") {
-                    self.complaints.push(format!("{} has no issue {issue}", operation.id));
-                }
-                let what = "There is none.".to_owned();
-                refused(status, &[Violation { location, field: field.into(), issue, what }])
-            }
-        }
+        if violations.is_empty() { Ok(body.unwrap_or_else(|| json!({}))) } else { refused(400, &violations) }
     }
 
     fn act(&mut self, operation: &Operation, asked: &Asked, body: &Value) -> Moved {
@@ -388,54 +393,5 @@ fn read(page: Page) -> Response<Bytes> {
             let response = Response::builder().status(303).header("location", location);
             response.body(Bytes::new()).expect("a response")
         }
-    }
-}
-
-impl Books {
-    /// Opens an account, unless there is one, at an address.
-    fn open(&mut self, origin: String) {
-        if self.client_id.is_empty() {
-            (self.client_id, self.secret) = (random_id(40), random_id(40));
-            self.webhook_id = random_id(17);
-            let webhook = Webhook { url: String::new(), event_types: vec!["*".to_owned()] };
-            self.webhooks.insert(self.webhook_id.clone(), webhook);
-        }
-        self.origin = origin;
-    }
-
-    fn show_webhook(id: &str, webhook: &Webhook) -> Value {
-        let types: Vec<_> = webhook.event_types.iter().map(|name| json!({ "name": name })).collect();
-        json!({ "id": id, "url": webhook.url, "event_types": types })
-    }
-
-    fn show_webhooks(&self) -> Value {
-        let all = self.webhooks.iter().filter(|(_, webhook)| !webhook.url.is_empty());
-        json!({ "webhooks": all.map(|(id, webhook)| Self::show_webhook(id, webhook)).collect::<Vec<_>>() })
-    }
-
-    fn add_webhook(&mut self, request: &Value) -> Moved {
-        let types = request["event_types"].as_array().into_iter().flatten();
-        let webhook = Webhook {
-            url: request["url"].as_str().unwrap_or_default().to_owned(),
-            event_types: types.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect(),
-        };
-        if self.webhooks.values().any(|known| known.url == webhook.url) {
-            return Err(Refusal { status: 400, issue: "WEBHOOK_URL_ALREADY_EXISTS", field: "/url" });
-        }
-        let id = random_id(17);
-        let shown = Self::show_webhook(&id, &webhook);
-        self.webhooks.insert(id, webhook);
-        Ok((201, shown))
-    }
-
-    fn read_webhook(&self, id: &str) -> Moved {
-        let webhook =
-            self.webhooks.get(id).ok_or(Refusal { status: 404, issue: "INVALID_RESOURCE_ID", field: "" })?;
-        Ok((200, Self::show_webhook(id, webhook)))
-    }
-
-    fn remove_webhook(&mut self, id: &str) -> Moved {
-        self.webhooks.remove(id).ok_or(Refusal { status: 404, issue: "INVALID_RESOURCE_ID", field: "" })?;
-        Ok((204, Value::Null))
     }
 }

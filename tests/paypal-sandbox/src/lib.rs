@@ -11,6 +11,7 @@
 pub mod books;
 pub mod contract;
 mod desk;
+mod hooks;
 mod money;
 mod moves;
 mod notify;
