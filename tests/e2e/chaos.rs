@@ -183,6 +183,16 @@ async fn pays_with_paypal(buyer: &Buyer, order: &Order, dice: &mut Dice) -> Opti
     Some(is_paid)
 }
 
+/// Has payments ask now what they would ask in a minute: what became of those who were on PayPal's page.
+async fn asks_paypal(shop: &Suite) {
+    let database = rusqlite::Connection::open(shop.state().join("payments.db")).expect("its database");
+    database.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    let sql = "UPDATE attempts SET ask_at = 0 WHERE provider = 'paypal' AND state = 'requires_action'";
+    database.execute(sql, []).expect("its tables");
+    drop(database);
+    shop.ticks().await;
+}
+
 /// PayPal has taken, and given back, what payments believe it has.
 fn paypal_agrees(shop: &Suite, paypal: &Sandbox) {
     let taken: i64 = paypal.captures().iter().map(|it| it.amount.units - it.refunded).sum();
@@ -297,6 +307,7 @@ async fn the_books_are_right_after_every_kill() {
     for number in 0..rounds {
         paypal.tells(&format!("{}/api/v1/payments/webhooks/paypal", shop.url()));
         let promised = round(&mut shop, &buyers, &lamp, number as u64).await;
+        asks_paypal(&shop).await;
         shop.has_sound_books().await;
         shop.has_a_sound_ledger();
         agrees_everywhere(&shop).await;
