@@ -96,6 +96,20 @@ async fn what_is_held_is_let_go_when_the_order_is_called_off() {
 }
 
 #[tokio::test]
+async fn who_comes_back_after_the_webhook_is_told_what_came_of_it() {
+    let Some(shop) = PayPal::stands("offline").await else { return };
+    for (funding, state) in [("balance", "captured"), ("declined", "declined")] {
+        let payment = shop.payment(500, "automatic").await;
+        shop.approves(&payment, funding).await;
+        shop.is_told().await;
+        shop.is_told().await; // Of what was done about the approval.
+        assert_eq!(shop.comes_back(&payment).await.is(200).text("/state"), state);
+    }
+    let untried = shop.payment(500, "automatic").await;
+    shop.comes_back(&untried).await.is_refused(409, "payment-state");
+}
+
+#[tokio::test]
 async fn a_decline_leaves_the_payment_open_for_another_method() {
     let Some(shop) = PayPal::stands("offline").await else { return };
     for (capture, code) in [("automatic", "instrument_declined"), ("manual", "payer_cannot_pay")] {

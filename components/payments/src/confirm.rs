@@ -172,8 +172,7 @@ pub async fn carry_on(
     PathId(id): PathId<PaymentId>,
 ) -> Result<Json<PaymentOutcome>> {
     secret::must_be_in(&headers, id).await?;
-    let Case { intent, alive } = store::find(&ctx.conn().await?, id).await?;
-    let attempt = alive.ok_or(PaymentsError::State(intent.state))?;
+    let (intent, attempt) = latest(&ctx, id).await?;
     let is_sent_away = matches!(attempt.notes.action, Some(Action::Redirect { .. }));
     let is_open = matches!(attempt.state, AttemptState::RequiresAction | AttemptState::Processing);
     if !is_sent_away || !is_open {
@@ -185,6 +184,15 @@ pub async fn carry_on(
     let (intent, attempt) = settle::latest(&tx, attempt.id, &said).await?;
     tx.commit().await?;
     Ok(Json(PaymentOutcome::of(&intent, &attempt)?))
+}
+
+/// The last try of a payment, whatever became of it: a webhook may have come before the buyer.
+async fn latest(ctx: &Ctx, id: PaymentId) -> Result<(Intent, Try)> {
+    let conn = ctx.conn().await?;
+    let intent = store::find(&conn, id).await?.intent;
+    let last = store::tries(&conn, std::slice::from_ref(&intent)).await?.pop();
+    let attempt = last.ok_or(PaymentsError::State(intent.state))?;
+    Ok((intent, attempt))
 }
 
 /// Answer the challenge that a method asked for.

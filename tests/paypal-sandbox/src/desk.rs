@@ -293,7 +293,8 @@ impl State {
         let refused = |status, violations: &[Violation]| Err((status, operation.refusal(status, violations)));
         let token =
             header(asked, "authorization").and_then(|it| it.strip_prefix("Bearer ").map(str::to_owned));
-        if !token.is_some_and(|token| self.tokens.get(&token).is_some_and(|ends| Instant::now() < *ends)) {
+        let is_good = |token| self.tokens.get(&token).is_some_and(|ends| Instant::now() < *ends);
+        if !token.is_some_and(is_good) {
             return refused(401, &[]);
         }
         let is_json = header(asked, "content-type").is_some_and(|kind| kind.starts_with("application/json"));

@@ -18,7 +18,10 @@ static DOCUMENTS: LazyLock<[Value; 3]> = LazyLock::new(|| {
 });
 
 /// Schemas that were compiled, by document and JSON pointer.
-static COMPILED: LazyLock<Mutex<HashMap<(usize, String), Arc<Validator>>>> = LazyLock::new(Mutex::default);
+/// Validators by document and schema.
+type Compiled = HashMap<(usize, String), Arc<Validator>>;
+
+static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
 
 /// An operation of the documents, as one request names it.
 pub struct Operation {
