@@ -18,7 +18,6 @@ static DOCUMENTS: LazyLock<[Value; 3]> = LazyLock::new(|| {
 });
 
 /// Schemas that were compiled, by document and JSON pointer.
-/// Validators by document and schema.
 type Compiled = HashMap<(usize, String), Arc<Validator>>;
 
 static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);

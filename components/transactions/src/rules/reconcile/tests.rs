@@ -105,14 +105,13 @@ proptest! {
     /// Whatever one of the sums is instead of what all agreed on, it is found.
     #[test]
     fn no_sum_can_be_changed_unnoticed(which in 0..9_usize, by in prop_oneof![-50..-1_i64, 1..50_i64]) {
-        let mut sides = agreed();
         let [total, paid, refunded, credited] = ALL_WELL;
         let (mut p, mut o) = (payment(paid, refunded), order(total, true, refunded));
         let (mut i, mut l) = (invoice(total, paid, credited), ledger(paid, refunded));
         let sums = [&mut p.captured, &mut p.refunded, &mut o.total, &mut o.refunded, &mut i.total, &mut i.paid,
             &mut i.credited, &mut l.captured, &mut l.refunded];
         *sums.into_iter().nth(which).unwrap() += by;
-        sides = Sides { payment: Some(p), order: Some(o), invoice: Some(i), ledger: Some(l), ..sides };
+        let sides = Sides { payment: Some(p), order: Some(o), invoice: Some(i), ledger: Some(l) };
         prop_assert!(!sides.findings().is_empty());
     }
 
