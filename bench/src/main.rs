@@ -23,10 +23,12 @@ use connection::Connection;
 use histogram::Histogram;
 use plan::{Journey, Request, Values};
 
-/// How long to wait before asking again for what is not there yet.
+/// How long to wait before asking again for what is not there yet; twice as long each time, as a polite client does.
 const PAUSE: Duration = Duration::from_millis(10);
+/// The longest such pause.
+const MAX_PAUSE: Duration = Duration::from_millis(640);
 /// How often to ask for it.
-const MAX_ASKED: u32 = 1_000;
+const MAX_ASKED: u32 = 50;
 
 /// Load an HTTP server: reads a plan in JSON from standard input, writes figures in JSON to standard output.
 #[derive(Parser)]
@@ -159,6 +161,7 @@ async fn step(connection: &mut Connection, request: &Request, values: &mut Value
     if !request.needs_answer() {
         return connection.ask(&request.bytes(values)).await;
     }
+    let mut pause = PAUSE;
     for _ in 0..MAX_ASKED {
         let (status, body) = connection.read(&request.bytes(values)).await?;
         if !(200..300).contains(&status) {
@@ -170,7 +173,8 @@ async fn step(connection: &mut Connection, request: &Request, values: &mut Value
             values.take(&request.keep, &answer)?;
             return Ok(status);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE);
     }
     anyhow::bail!("it never came")
 }

@@ -41,7 +41,7 @@ pub fn read(value: &Value) -> Option<Money> {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     // PayPal writes some amounts without decimals, and some yen with zeros.
     let (kept, beyond) = fraction.split_at_checked(digits).unwrap_or((fraction, ""));
-    if !is_number(whole) || !is_number(kept) || beyond.bytes().any(|byte| byte != b'0') {
+    if whole.is_empty() || !is_number(whole) || !is_number(kept) || beyond.bytes().any(|byte| byte != b'0') {
         return None;
     }
     let amount = format!("{whole}{kept:0<digits$}").parse().ok()?;
