@@ -103,7 +103,6 @@ CREATE TABLE receipts (
 ) STRICT;
 
 CREATE INDEX receipts_by_attempt ON receipts (attempt_id);
-CREATE INDEX receipts_in_use ON receipts (attempt_id) WHERE used > 0;
 CREATE INDEX receipts_open ON receipts (id) WHERE amount > used + sending_back + returned;
 CREATE INDEX receipts_to_return ON receipts (ask_at) WHERE ask_at IS NOT NULL;
 

@@ -2,9 +2,9 @@
 
 use futures::future::join;
 use serde_json::{Value, json};
-use souk_tests::ledger::outside;
+use souk_tests::ledger::{euro, outside};
 use souk_tests::orders::{GOOD_CARD, Order};
-use souk_tests::{Answer, Person, Suite};
+use souk_tests::{Answer, Person, Suite, unique};
 use std::time::{Duration, Instant};
 
 fn wallet() -> Value {
@@ -242,6 +242,21 @@ async fn a_shop_that_waits_no_day_for_transfers_does_not_offer_them() {
     refused.with_field("/method/type");
     let methods = guest.get("/api/v1/payments/methods").await.is(200);
     assert!(!methods.to_string().contains("bank_transfer"), "{methods}");
+}
+
+#[tokio::test]
+async fn what_nobody_knows_the_sender_of_is_left_when_its_payment_comes_to_nothing() {
+    let shop = Suite::start().await;
+    let (admin, guest) = (shop.admin().await, shop.stranger());
+    let (order, iban, reference) = awaited(&shop, &guest).await;
+    let incoming = json!({"iban": iban, "amount": euro(100), "name": "Ana Silva", "reference": reference,
+        "end_to_end_id": unique("e2e")});
+    let came = admin.post("/api/v1/clearing/incoming", &incoming).key(&unique("incoming")).await.is(201);
+    let known = receipt(&shop, &admin, &came, |it| it["used"]["amount"] == 100).await;
+    guest.pays_with(&order, GOOD_CARD).await.is(200).accept();
+    receipt(&shop, &admin, &came, |it| it["left"]["amount"] == 100).await;
+    let path = format!("/api/v1/payments/receipts/{}/return", known["id"].as_str().unwrap_or_default());
+    admin.post(&path, &json!({})).await.is_refused(409, "receipt-without-sender");
 }
 
 #[tokio::test]

@@ -1,28 +1,12 @@
 //! What orders say was paid and given back, for the reconciliation with payments, billing and the ledger.
 
 use axum::Json;
-use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use souk_kit::id::{OrderId, PaymentId};
 use souk_kit::problem::ProblemDocument;
+use souk_kit::settlement::{SettlementQuery, Settlements};
 use souk_kit::{Caller, Conn, Ctx, Currency, DbError, Result, Timestamp, ValidQuery, params};
-use utoipa::{IntoParams, ToSchema};
-
-/// Settlements of one part.
-const MOST: u32 = 500;
-
-/// Which part is wanted.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct SettlementQuery {
-    /// After this order; from the first if absent.
-    #[garde(skip)]
-    after: Option<OrderId>,
-    /// How many at most: 1 to 500, which is so if it is absent.
-    #[garde(inner(range(min = 1, max = MOST)))]
-    limit: Option<u32>,
-}
+use utoipa::ToSchema;
 
 /// What an order says of its money, in minor units.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,32 +30,23 @@ pub struct Settlement {
 
 /// Tell transactions, part by part in the order of orders' ids, what was paid of each and given back.
 #[utoipa::path(get, path = "/internal/settlements", tag = "internal", params(SettlementQuery),
-    responses((status = 200, body = Settlements), (status = 403, body = ProblemDocument),
+    responses((status = 200, body = Settlements<Settlement>), (status = 403, body = ProblemDocument),
         (status = 422, body = ProblemDocument)))]
 pub async fn told(
     ctx: Ctx,
     caller: Caller,
     ValidQuery(query): ValidQuery<SettlementQuery>,
-) -> Result<Json<Settlements>> {
+) -> Result<Json<Settlements<Settlement>>> {
     caller.must_be_service("transactions")?;
     Ok(Json(Settlements { items: part(&ctx.conn().await?, &query).await? }))
 }
 
-/// A part of them.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = OrderSettlements)]
-pub struct Settlements {
-    /// In the order of the orders' ids.
-    items: Vec<Settlement>,
-}
-
 /// Index: the primary key.
 async fn part(conn: &Conn, query: &SettlementQuery) -> Result<Vec<Settlement>, DbError> {
-    let after = query.after.map(|id| id.to_string()).unwrap_or_default();
     let sql = "SELECT id, payment_id, document ->> 'currency' AS currency, total,
                       document ->> 'paid_at' IS NOT NULL AS is_paid, refunded, updated_at
                  FROM orders WHERE id > ?1 ORDER BY id LIMIT ?2";
-    conn.all(sql, params![after, query.limit.unwrap_or(MOST)], |row| {
+    conn.all(sql, params![query.after(), query.limit()], |row| {
         Ok(Settlement {
             order_id: row.parse("id")?,
             payment_id: row.optional("payment_id")?,

@@ -88,4 +88,5 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(webhook::receive))
         .routes(routes!(intent::of_person))
         .routes(routes!(settlement::told))
+        .routes(routes!(settlement::known))
 }

@@ -91,9 +91,8 @@ pub async fn take(tx: &Tx, mut intent: Intent, mut attempt: Try, receipt: &mut R
     settle::attempt(tx, &mut intent, &mut attempt, &said).await
 }
 
-/// Sends back what came for payments that were called off, and what somebody wants sent back.
+/// Sends back what is set aside for it.
 pub async fn give_back(ctx: &Ctx) -> Result<()> {
-    receipts::give_up(&ctx.conn().await?).await?;
     let until = Timestamp::now().after(rules::ASK_AGAIN);
     for receipt in receipts::to_return(&ctx.conn().await?, until, BATCH).await? {
         let id = receipt.id;
@@ -125,5 +124,9 @@ async fn send(ctx: &Ctx, receipt: Receipt) -> Result<()> {
         latest.returned += receipt.returning;
     }
     receipts::save(&tx, &latest).await?;
+    // What it was used for may have come to nothing meanwhile.
+    if let Some(attempt) = latest.attempt_id {
+        receipts::give_up(&tx, attempt).await?;
+    }
     Ok(tx.commit().await?)
 }

@@ -2,7 +2,7 @@
 
 use crate::event;
 use crate::model::{AttemptState, Capture, Intent, Kind, Transfer, TransferState, Try};
-use crate::provider::{Charge, Part, Said, Settled, Standing, Unanswered};
+use crate::provider::{Charge, Part, Said, Settled, Standing, Unanswered, bank_transfer};
 use crate::rules::{self, News};
 use crate::store;
 use serde_json::json;
@@ -50,7 +50,7 @@ pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, said: &Sai
     let is_answered = said.standing != Standing::Processing && rules::is_final(attempt.state);
     let is_asked_no_more = is_answered && attempt.ask_at.take().is_some();
     if news != News::Old || !is_noted || is_asked_no_more {
-        store::save_try(tx, attempt).await?;
+        save(tx, attempt).await?;
     }
     if news == News::Old {
         return Ok(());
@@ -60,6 +60,16 @@ pub async fn attempt(tx: &Tx, intent: &mut Intent, attempt: &mut Try, said: &Sai
         News::Told(kind) => event::emit(tx, kind, intent, event::About::Try(attempt)).await,
         News::Old | News::Quiet => Ok(()),
     }
+}
+
+/// Stores where a try stands. What was transferred for one that has come to nothing goes back.
+async fn save(tx: &Tx, attempt: &Try) -> Result<()> {
+    store::save_try(tx, attempt).await?;
+    let is_nothing = matches!(attempt.state, AttemptState::Voided | AttemptState::Declined);
+    if is_nothing && attempt.provider == bank_transfer::NAME {
+        store::receipt::give_up(tx, attempt.id).await?;
+    }
+    Ok(())
 }
 
 /// The same for a try that may have gone on since it was read.
@@ -97,6 +107,6 @@ pub async fn give_up(tx: &Tx, intent: &Intent, attempt: &mut Try) -> Result<bool
     let is_over = crate::provider::of(&attempt.provider)?.gives_up_here(&charge(intent, attempt));
     attempt.state = if is_over { AttemptState::Voided } else { AttemptState::Voiding };
     attempt.ask_at = (!is_over).then(|| Timestamp::now().after(rules::CALL_LASTS));
-    store::save_try(tx, attempt).await?;
+    save(tx, attempt).await?;
     Ok(!is_over)
 }

@@ -116,8 +116,8 @@ struct Belongings {
 
 /// An intent with all that belongs to it.
 pub async fn payment(conn: &Conn, intent: Intent) -> Result<Payment> {
-    let belongings = of(conn, std::slice::from_ref(&intent)).await?;
-    Ok(show(&intent, belongings))
+    let Belongings { tries, transfers, received } = of(conn, std::slice::from_ref(&intent)).await?;
+    Ok(show(&intent, tries, &transfers, &received))
 }
 
 /// Intents with all that belongs to them, by as many statements as one.
@@ -128,7 +128,7 @@ pub async fn payments(conn: &Conn, intents: Vec<Intent>) -> Result<Vec<Payment>>
     let shown = intents.iter().map(|intent| {
         let tries = tries.remove(&intent.id).unwrap_or_default();
         let transfers = transfers.remove(&intent.id).unwrap_or_default();
-        show(intent, Belongings { tries, transfers, received: received.clone() })
+        show(intent, tries, &transfers, &received)
     });
     Ok(shown.collect())
 }
@@ -168,8 +168,13 @@ fn show_try(intent: &Intent, attempt: Try, received: &HashMap<AttemptId, i64>) -
     }
 }
 
-fn show(intent: &Intent, Belongings { tries, transfers, received }: Belongings) -> Payment {
-    let attempts = tries.into_iter().map(|attempt| show_try(intent, attempt, &received));
+fn show(
+    intent: &Intent,
+    tries: Vec<Try>,
+    transfers: &[Transfer],
+    received: &HashMap<AttemptId, i64>,
+) -> Payment {
+    let attempts = tries.into_iter().map(|attempt| show_try(intent, attempt, received));
     let shown = |kind| {
         let of_kind = transfers.iter().filter(|transfer| transfer.kind == kind).cloned();
         of_kind.map(|transfer| PaymentTransfer::of(intent, transfer)).collect()

@@ -16,13 +16,12 @@ use souk_kit::id::{OrderId, PaymentId};
 use souk_kit::page::Cursor;
 use souk_kit::permission::scope::TRANSACTIONS_READ;
 use souk_kit::problem::ProblemDocument;
+use souk_kit::settlement::{MOST, Settlements};
 use souk_kit::{Caller, Conn, Ctx, Currency, Money, Result, Timestamp, ValidQuery};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
-/// Orders that one page asks each service for.
-const MOST: u32 = 500;
 /// The same when nobody says.
 const USUAL: u32 = 200;
 /// Payments whose ids fit into one question.
@@ -182,11 +181,6 @@ async fn orders(
     Ok((Reconciliation { checked: joined.orders.len(), differences, next_cursor: None }, Some(next)))
 }
 
-#[derive(Deserialize)]
-struct Settlements<T> {
-    items: Vec<T>,
-}
-
 /// What the three services say of the next orders.
 async fn told(ctx: &Ctx, after: Option<OrderId>, limit: u32) -> Result<Parts> {
     let after = after.map(|id| format!("&after={id}")).unwrap_or_default();
@@ -264,7 +258,7 @@ async fn unknown(ctx: &Ctx, mut moved: Vec<Moved>) -> Result<Vec<Moved>> {
         return Ok(moved);
     }
     let ids: Vec<_> = moved.iter().map(|it| it.payment_id.to_string()).collect();
-    let path = format!("/internal/settlements?payments={}", ids.join(","));
+    let path = format!("/internal/settlements/known?payments={}", ids.join(","));
     let known: HashSet<_> =
         part::<Known>(ctx, "payments", &path).await?.into_iter().map(|it| it.payment_id).collect();
     let is_undone = |it: &Moved| it.captured == 0 && it.refunded == 0;

@@ -29,6 +29,7 @@ pub mod row;
 pub mod secret;
 pub mod service;
 pub mod settings;
+pub mod settlement;
 mod task;
 pub mod text;
 pub mod time;

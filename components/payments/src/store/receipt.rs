@@ -81,13 +81,14 @@ pub async fn received_for(conn: &Conn, tries: &[Try]) -> Result<Vec<(AttemptId, 
     .await
 }
 
-/// Sets aside, to be sent back, what came for tries that came to nothing. Index: `receipts_in_use`.
-pub async fn give_up(conn: &Conn) -> Result<(), DbError> {
-    conn.exec(
-        "UPDATE receipts SET sending_back = sending_back + used, used = 0, ask_at = ?1
-          WHERE used > 0 AND from_iban IS NOT NULL
-            AND attempt_id IN (SELECT id FROM attempts WHERE state IN ('voided', 'declined') AND provider = 'bank-transfer')",
-        params![Timestamp::now()],
+/// Sets aside, to be sent back, what came for a try, if that came to nothing; what has no sender waits for somebody to find
+/// its use. What is on its way back from the same receipt goes first: a key belongs to one sum. Index: `receipts_by_attempt`.
+pub async fn give_up(tx: &Tx, attempt: AttemptId) -> Result<(), DbError> {
+    tx.exec(
+        "UPDATE receipts SET used = 0, sending_back = iif(from_iban IS NULL, 0, used), ask_at = iif(from_iban IS NULL, NULL, ?1)
+          WHERE attempt_id = ?2 AND used > 0 AND sending_back = 0
+            AND (SELECT state FROM attempts WHERE id = ?2) IN ('voided', 'declined')",
+        params![Timestamp::now(), attempt],
     )
     .await
 }
