@@ -10,6 +10,7 @@
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
 mod keys;
+pub mod page;
 mod problem;
 mod refresh;
 mod session;
