@@ -115,7 +115,7 @@ fn policy(leads_to: Option<&str>) -> String {
 
 /// What a content security policy calls the place that an address leads to: its origin, or its scheme alone where it has no
 /// host that the policy's grammar knows (an app's own scheme, an IPv6 address).
-fn source(uri: &str) -> Option<String> {
+pub fn source(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
