@@ -9,7 +9,11 @@
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
+mod clients;
+mod code;
 mod keys;
+mod oauth_error;
+mod opaque;
 pub mod page;
 mod problem;
 mod refresh;
