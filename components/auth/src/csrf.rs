@@ -51,9 +51,8 @@ impl Csrf {
     /// The browser of a request; one that has no cookie yet gets one.
     pub async fn of(headers: &HeaderMap, jar: Jar) -> Result<Self> {
         let key = settings::key("auth_encryption_key").await?;
-        let is_ours = |value: &String| {
-            URL_SAFE_NO_PAD.decode(value).is_ok_and(|bytes| bytes.len() == COOKIE_BYTES)
-        };
+        let is_ours =
+            |value: &String| URL_SAFE_NO_PAD.decode(value).is_ok_and(|bytes| bytes.len() == COOKIE_BYTES);
         if let Some(cookie) = jar.read(headers, COOKIE).filter(is_ours) {
             return Ok(Self { cookie, is_new: false, jar, key });
         }
@@ -117,7 +116,8 @@ pub async fn is_from_here(headers: &HeaderMap) -> Result<bool> {
 fn is_from(headers: &HeaderMap, origin: &str) -> bool {
     let is_ours = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
     let is_near = |value: &HeaderValue| matches!(value.as_bytes(), b"same-origin" | b"none");
-    headers.get_all(header::ORIGIN).iter().all(is_ours) && headers.get_all("sec-fetch-site").iter().all(is_near)
+    headers.get_all(header::ORIGIN).iter().all(is_ours)
+        && headers.get_all("sec-fetch-site").iter().all(is_near)
 }
 
 #[cfg(test)]
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn a_form_of_another_site_is_known_by_what_the_browser_says() {
         let from = |pairs: &[(&'static str, &'static str)]| {
-            let pairs = pairs.iter().map(|(name, value)| {
-                (http::HeaderName::from_static(name), HeaderValue::from_static(value))
-            });
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
             is_from(&pairs.collect(), "https://shop.example")
         };
         assert!(from(&[]) && from(&[("origin", "https://shop.example"), ("sec-fetch-site", "same-origin")]));

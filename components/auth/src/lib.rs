@@ -9,12 +9,20 @@
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
+mod authorize;
+mod browser;
 mod clients;
 mod code;
+mod consent;
+mod cookie;
+mod csrf;
+mod hint;
 mod keys;
 mod oauth_error;
 mod opaque;
-pub mod page;
+mod page;
+mod pages;
+mod person;
 mod problem;
 mod refresh;
 mod session;
@@ -55,6 +63,9 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
+        .routes(routes!(authorize::show, authorize::step))
+        .routes(routes!(consent::list))
+        .routes(routes!(consent::withdraw))
         .routes(routes!(keys::published))
         .routes(routes!(keys::rotate))
 }
@@ -71,11 +82,16 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
         return Err(Problem::forbidden("Only users can tell of people."));
     }
     match event.kind.as_str() {
-        "souk.user.deleted" => store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?,
+        "souk.user.deleted" => {
+            store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?;
+            store::browsers::end_before(tx, &event.subject, store::NO_PASSWORD).await?;
+            store::consents::forget(tx, &event.subject).await?;
+        }
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
             let keep = changed.keep_session.as_deref();
             store::end_before(tx, &event.subject, changed.password_version, keep).await?;
+            store::browsers::end_before(tx, &event.subject, changed.password_version).await?;
         }
         _ => {}
     }
@@ -84,5 +100,7 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
 
 async fn maintain(ctx: Ctx) -> Result<()> {
     keys::rotate_if_old(&ctx).await?;
-    Ok(store::purge(&ctx.conn().await?).await?)
+    let conn = ctx.conn().await?;
+    store::browsers::purge(&conn).await?;
+    Ok(store::purge(&conn).await?)
 }

@@ -1,9 +1,7 @@
 //! Everything this service refuses, beside what the kit does.
 
-use http::StatusCode;
-use souk_kit::client::Reply;
 use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
-use souk_kit::{Problem, Refusal, Spec};
+use souk_kit::{Refusal, Spec};
 use std::time::Duration;
 
 const INVALID_REFRESH_TOKEN: Spec = Spec::new(
@@ -33,19 +31,6 @@ pub enum AuthError {
     InvalidRefreshToken,
     /// The refresh token was used before.
     RefreshTokenReused,
-}
-
-impl AuthError {
-    /// What users' refusal to confirm a password means here.
-    pub fn of_check(reply: &Reply) -> Problem {
-        match reply.status {
-            StatusCode::UNAUTHORIZED => Self::WrongCredentials.into(),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Self::TooManyAttempts(reply.retry_after().unwrap_or_default()).into()
-            }
-            _ => reply.unexpected(),
-        }
-    }
 }
 
 impl Refusal for AuthError {

@@ -22,7 +22,8 @@ pub fn refusal(language: Language, ctx: &Ctx, status: StatusCode, why: &str) -> 
 pub fn fault(language: Language, ctx: &Ctx, problem: Problem) -> Response {
     let Some(cause) = problem.cause() else { return problem.into_response() };
     let spec = problem.spec();
-    let fields = json!({"request.id": ctx.request_id(), "trace": ctx.traceparent(), "http.status": spec.status});
+    let fields =
+        json!({"request.id": ctx.request_id(), "trace": ctx.traceparent(), "http.status": spec.status});
     souk_kit::log(Level::Error, cause, fields);
     let texts = texts(language);
     let (title, about) = match spec.transient {

@@ -151,8 +151,7 @@ static FR: Texts = Texts {
     cancel: "Annuler",
     wrong_credentials: "L’adresse e-mail ou le mot de passe est incorrect.",
     too_many_attempts: "Trop de tentatives ont échoué. Réessayez dans {wait} secondes.",
-    page_too_old:
-        "La page est restée ouverte trop longtemps, ou votre navigateur ne garde pas les cookies. Veuillez réessayer.",
+    page_too_old: "La page est restée ouverte trop longtemps, ou votre navigateur ne garde pas les cookies. Veuillez réessayer.",
     fill_in: "Saisissez votre adresse e-mail et votre mot de passe.",
 
     choose: "Quel compte ?",
@@ -168,8 +167,7 @@ static FR: Texts = Texts {
     leads_to: "Vous continuerez vers {place}.",
 
     sign_out: "Se déconnecter",
-    sign_out_ask:
-        "Voulez-vous vous déconnecter ici, et des applications auxquelles vous vous êtes connecté depuis ici ?",
+    sign_out_ask: "Voulez-vous vous déconnecter ici, et des applications auxquelles vous vous êtes connecté depuis ici ?",
     sign_out_no: "Rester connecté",
     signed_out: "Vous êtes déconnecté",
     signed_out_about: "Vous pouvez fermer cette page.",
@@ -177,8 +175,7 @@ static FR: Texts = Texts {
     still_signed_in_about: "Rien n’a été modifié. Vous pouvez fermer cette page.",
 
     cannot: "Cela ne fonctionne pas",
-    cannot_what_to_do:
-        "Revenez d’où vous venez et réessayez. Si cela se reproduit, communiquez-leur ce que dit cette page.",
+    cannot_what_to_do: "Revenez d’où vous venez et réessayez. Si cela se reproduit, communiquez-leur ce que dit cette page.",
     unknown_client: "L’application qui vous a envoyé ici n’est pas connue.",
     unknown_redirect: "L’application veut vous envoyer vers une adresse qu’elle n’a pas enregistrée.",
     bad_request: "L’application vous a envoyé ici avec une demande illisible : {why}.",

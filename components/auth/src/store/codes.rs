@@ -4,12 +4,7 @@ use crate::code::CodeGrant;
 use souk_kit::{DbError, Timestamp, Tx, params};
 
 /// Adds a code by its hash.
-pub async fn add(
-    tx: &mut Tx,
-    hash: &[u8],
-    grant: &CodeGrant,
-    expires_at: Timestamp,
-) -> Result<(), DbError> {
+pub async fn add(tx: &mut Tx, hash: &[u8], grant: &CodeGrant, expires_at: Timestamp) -> Result<(), DbError> {
     tx.exec(
         "INSERT INTO codes (hash, client_id, user_id, browser_id, redirect_uri, scope, nonce, challenge, auth_time,
                             methods, password_version, expires_at)

@@ -1,7 +1,9 @@
 //! The SQL.
 
+pub mod browsers;
 pub mod clients;
 pub mod codes;
+pub mod consents;
 
 use serde::Serialize;
 use souk_kit::id::{SessionId, UserId};
