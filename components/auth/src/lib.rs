@@ -18,6 +18,7 @@ mod cookie;
 mod csrf;
 mod hint;
 mod keys;
+mod logout;
 mod oauth_error;
 mod opaque;
 mod page;
@@ -64,6 +65,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(session::list))
         .routes(routes!(session::end))
         .routes(routes!(authorize::show, authorize::step))
+        .routes(routes!(logout::show, logout::step))
         .routes(routes!(consent::list))
         .routes(routes!(consent::withdraw))
         .routes(routes!(keys::published))
@@ -82,16 +84,11 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
         return Err(Problem::forbidden("Only users can tell of people."));
     }
     match event.kind.as_str() {
-        "souk.user.deleted" => {
-            store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?;
-            store::browsers::end_before(tx, &event.subject, store::NO_PASSWORD).await?;
-            store::consents::forget(tx, &event.subject).await?;
-        }
+        "souk.user.deleted" => store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?,
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
             let keep = changed.keep_session.as_deref();
             store::end_before(tx, &event.subject, changed.password_version, keep).await?;
-            store::browsers::end_before(tx, &event.subject, changed.password_version).await?;
         }
         _ => {}
     }
@@ -100,7 +97,5 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
 
 async fn maintain(ctx: Ctx) -> Result<()> {
     keys::rotate_if_old(&ctx).await?;
-    let conn = ctx.conn().await?;
-    store::browsers::purge(&conn).await?;
-    Ok(store::purge(&conn).await?)
+    Ok(store::purge(&ctx.conn().await?).await?)
 }

@@ -15,6 +15,8 @@ use http::HeaderMap;
 use souk_kit::{Caller, Ctx};
 use visit::Visit;
 
+pub use visit::see_other;
+
 /// Ask for an authorization code.
 ///
 /// For browsers (RFC 6749, section 4.1; OpenID Connect Core, section 3.1.2). Shows pages to sign in and to allow, or sends the

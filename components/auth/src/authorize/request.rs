@@ -267,7 +267,7 @@ pub fn append<'a>(uri: &str, parameters: impl Iterator<Item = (&'a str, &'a str)
 
 /// Whether an address is the registered one: character by character, but for the port of this very machine, which an app
 /// cannot choose (RFC 8252, section 7.3).
-fn is_same(registered: &str, asked: &str) -> bool {
+pub fn is_same(registered: &str, asked: &str) -> bool {
     registered == asked || loopback(registered).is_some_and(|ours| loopback(asked) == Some(ours))
 }
 

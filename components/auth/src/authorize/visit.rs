@@ -126,13 +126,7 @@ impl Visit {
         let too_old = Some(self.texts().page_too_old);
         match filled.step.as_deref() {
             Some("login") if is_from(Form::Login)? => self.signs_in(&request, browser, filled).await,
-            Some("login") => self.login(
-                &request,
-                browser.as_ref(),
-                filled.email.as_deref(),
-                too_old,
-                StatusCode::FORBIDDEN,
-            ),
+            Some("login") => self.login(&request, filled.email.as_deref(), too_old, StatusCode::FORBIDDEN),
             Some("account") if is_from(Form::Choose)? => {
                 self.goes_on(&request, browser, Done::Chosen, None).await
             }
@@ -142,7 +136,7 @@ impl Visit {
             Some("deny") if is_from(Form::Login)? || is_from(Form::Choose)? || is_from(Form::Consent)? => {
                 Err(request.refuse(Code::AccessDenied, "the person did not allow it").into())
             }
-            Some("other") => self.login(&request, browser.as_ref(), None, None, StatusCode::OK),
+            Some("other") => self.login(&request, None, None, StatusCode::OK),
             Some("account" | "consent" | "deny") => {
                 self.goes_on(&request, browser, Done::Nothing, too_old).await
             }
@@ -162,7 +156,7 @@ impl Visit {
     }
 
     fn is_from(&self, filled: &Filled, form: Form, browser: Option<&Browser>) -> Result<bool> {
-        let session = session_of(browser);
+        let session = session_of(form, browser);
         self.csrf.accepts(filled.csrf.as_deref().unwrap_or_default(), self.shown(form, &session))
     }
 
@@ -174,9 +168,7 @@ impl Visit {
     ) -> Result<Response, Stop> {
         let texts = self.texts();
         let email = filled.email.as_deref();
-        let again = |visit: &Self, alert: &str, status| {
-            visit.login(request, before.as_ref(), email, Some(alert), status)
-        };
+        let again = |visit: &Self, alert: &str, status| visit.login(request, email, Some(alert), status);
         let (Some(address), Some(password)) = (email, &filled.password) else {
             return again(self, texts.fill_in, StatusCode::UNPROCESSABLE_ENTITY);
         };
@@ -240,7 +232,7 @@ impl Visit {
             (Next::Issue, Some((browser, _))) => self.issue(request, browser, &scope, done).await,
             (_, _) => {
                 let status = if alert.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
-                self.login(request, browser, request.login_hint.as_deref(), alert, status)
+                self.login(request, request.login_hint.as_deref(), alert, status)
             }
         }
     }
@@ -272,17 +264,16 @@ impl Visit {
     fn login(
         &self,
         request: &Request,
-        browser: Option<&Browser>,
         email: Option<&str>,
         alert: Option<&str>,
         status: StatusCode,
     ) -> Result<Response, Stop> {
-        let code = self.csrf.code(self.shown(Form::Login, &session_of(browser)))?;
+        let code = self.csrf.code(self.shown(Form::Login, &session_of(Form::Login, None)))?;
         Ok(pages::login(self.view(request, &code), email, alert, status))
     }
 
     fn choose(&self, request: &Request, browser: &Browser, person: &Person) -> Result<Response, Stop> {
-        let code = self.csrf.code(self.shown(Form::Choose, &session_of(Some(browser))))?;
+        let code = self.csrf.code(self.shown(Form::Choose, &session_of(Form::Choose, Some(browser))))?;
         Ok(pages::choose(self.view(request, &code), &person.shown()))
     }
 
@@ -294,7 +285,7 @@ impl Visit {
         scope: &[&str],
         alert: Option<&str>,
     ) -> Result<Response, Stop> {
-        let code = self.csrf.code(self.shown(Form::Consent, &session_of(Some(browser))))?;
+        let code = self.csrf.code(self.shown(Form::Consent, &session_of(Form::Consent, Some(browser))))?;
         Ok(pages::consent(self.view(request, &code), &person.shown(), scope, alert))
     }
 
@@ -310,7 +301,7 @@ impl Visit {
         // Whoever was signed out meanwhile gives nothing.
         if browsers::find_by_id(&tx, browser.id).await?.is_none() {
             tx.rollback().await?;
-            return self.login(request, None, None, Some(self.texts().page_too_old), StatusCode::FORBIDDEN);
+            return self.login(request, None, Some(self.texts().page_too_old), StatusCode::FORBIDDEN);
         }
         let client_id = request.client.id.clone();
         if done == Done::Allowed {
@@ -372,7 +363,9 @@ impl Visit {
     }
 }
 
-fn session_of(browser: Option<&Browser>) -> String {
+/// Whose sign-in a form is bound to. Who signs in may have done so in another tab meanwhile.
+fn session_of(form: Form, browser: Option<&Browser>) -> String {
+    let browser = browser.filter(|_| form != Form::Login);
     browser.map(|browser| browser.id.to_string()).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! Browsers in which a person is signed in.
 
 use crate::browser::Browser;
-use souk_kit::id::{BrowserId, UserId};
+use souk_kit::id::{BrowserId, SessionId, UserId};
 use souk_kit::{Conn, DbError, Row, Timestamp, Tx, params};
 use std::time::Duration;
 
@@ -87,6 +87,13 @@ pub async fn find_by_id(conn: &Conn, id: BrowserId) -> Result<Option<Browser>, D
     Ok(going_on(conn.one("SELECT * FROM browsers WHERE id = ?1", params![id], browser).await?))
 }
 
+/// The browser from which a person's session with a client was begun.
+pub async fn of_session(conn: &Conn, id: SessionId, user: UserId) -> Result<Option<BrowserId>, DbError> {
+    let sql = "SELECT browser_id FROM sessions WHERE id = ?1 AND user_id = ?2";
+    let found = conn.one(sql, params![id, user], |row| row.optional("browser_id")).await?;
+    Ok(found.flatten())
+}
+
 /// Notes that it was used.
 pub async fn touch(conn: &Conn, id: BrowserId) -> Result<(), DbError> {
     conn.exec("UPDATE browsers SET last_used_at = ?2 WHERE id = ?1", params![id, Timestamp::now()]).await
@@ -110,28 +117,10 @@ pub async fn end(tx: &mut Tx, id: BrowserId, user: Option<UserId>) -> Result<boo
     Ok(true)
 }
 
-/// Signs out the browsers of a person's earlier passwords, and takes back the codes that were given in them.
-pub async fn end_before(tx: &mut Tx, user_id: &str, password_version: i64) -> Result<(), DbError> {
-    for sql in [
-        "DELETE FROM browsers WHERE user_id = ?1 AND password_version < ?2",
-        "DELETE FROM codes WHERE user_id = ?1 AND password_version < ?2 AND used_at IS NULL",
-    ] {
-        tx.exec(sql, params![user_id, password_version]).await?;
-    }
-    Ok(())
-}
-
 /// The browsers in which a person is signed in, the last used first.
 pub async fn list(conn: &Conn, user_id: UserId) -> Result<Vec<Browser>, DbError> {
     let sql = "SELECT * FROM browsers WHERE user_id = ?1 AND expires_at > ?2 AND last_used_at > ?3
                ORDER BY last_used_at DESC, id DESC";
     let now = Timestamp::now();
     conn.all(sql, params![user_id, now, now.before(IDLE)], browser).await
-}
-
-/// Forgets browsers that have been signed out by themselves.
-pub async fn purge(conn: &Conn) -> Result<(), DbError> {
-    let now = Timestamp::now();
-    conn.exec("DELETE FROM browsers WHERE expires_at <= ?1", params![now]).await?;
-    conn.exec("DELETE FROM browsers WHERE last_used_at <= ?1", params![now.before(IDLE)]).await
 }

@@ -59,8 +59,3 @@ pub async fn withdraw(tx: &mut Tx, user: UserId, client_id: &str) -> Result<bool
     }
     Ok(true)
 }
-
-/// Forgets what somebody allowed who is gone.
-pub async fn forget(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
-    tx.exec("DELETE FROM consents WHERE user_id = ?1", params![user_id]).await
-}
