@@ -4,9 +4,10 @@
 //! password that it was begun with.
 
 use crate::cookie::Jar;
+use crate::family;
 use crate::opaque;
-use crate::store::browsers;
-use http::{HeaderMap, HeaderValue, header};
+use crate::store::{BROWSER_IDLE, browsers};
+use http::{HeaderMap, HeaderValue};
 use souk_kit::id::{BrowserId, UserId};
 use souk_kit::{Ctx, Result, Timestamp, Tx};
 use std::time::Duration;
@@ -14,8 +15,6 @@ use std::time::Duration;
 const COOKIE: &str = "souk-session";
 /// How long a browser's use is not noted again.
 const NOTED: Duration = Duration::from_secs(60);
-/// The longest name of a browser that is remembered.
-const MAX_USER_AGENT: usize = 200;
 
 /// A browser in which somebody is signed in.
 #[derive(Debug, Clone)]
@@ -38,7 +37,7 @@ pub struct Browser {
 impl Browser {
     /// When it is signed out if it is not used again.
     pub fn ends_at(&self) -> Timestamp {
-        self.expires_at.min(self.last_used_at.after(browsers::IDLE))
+        self.expires_at.min(self.last_used_at.after(BROWSER_IDLE))
     }
 }
 
@@ -77,7 +76,6 @@ pub async fn begin(
     jar: Jar,
 ) -> Result<Option<(Browser, HeaderValue)>> {
     let now = Timestamp::now();
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let browser = Browser {
         id: BrowserId::new(),
         user_id: proof.user_id,
@@ -85,7 +83,7 @@ pub async fn begin(
         methods: proof.methods,
         password_version: proof.password_version,
         address: proof.address,
-        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+        user_agent: family::user_agent(headers),
         created_at: now,
         last_used_at: now,
         expires_at: now.after(browsers::LIFETIME),

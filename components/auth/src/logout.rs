@@ -3,7 +3,7 @@
 //! Keeps: nobody is signed out by a mere link, unless it carries an id token of theirs; nobody is sent to an address that the
 //! client has not registered for it.
 
-use crate::authorize::request::{append, is_same};
+use crate::authorize::request::append;
 use crate::authorize::see_other;
 use crate::browser::{self, Browser};
 use crate::clients;
@@ -12,6 +12,7 @@ use crate::csrf::{self, Csrf, Form, Shown};
 use crate::hint::{self, Hint};
 use crate::page;
 use crate::pages::{self, texts::texts};
+use crate::redirect::is_same;
 use crate::store::{self, browsers};
 use axum::body::Bytes;
 use axum::extract::RawQuery;

@@ -1,7 +1,9 @@
 //! Sign in, go on, sign out.
 
+use crate::clients::OURS;
+use crate::family::{self, Begun};
 use crate::problem::AuthError;
-use crate::refresh::{self, Claim, Usage};
+use crate::refresh;
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
@@ -10,15 +12,12 @@ use garde::Validate;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use souk_kit::id::{SessionId, UserId};
+use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
+use souk_kit::{Caller, Ctx, Result, Secret, Timestamp, Valid, settings};
 use std::time::Duration;
 use utoipa::ToSchema;
-
-/// The longest name of a browser that is remembered.
-const MAX_USER_AGENT: usize = 200;
 
 /// E-mail address and password.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -106,12 +105,6 @@ pub async fn check(ctx: &Ctx, email: &str, password: &Secret, address: Option<&s
     }
 }
 
-/// What a person is to the shop, as users says.
-#[derive(Deserialize)]
-struct Standing {
-    roles: Vec<Role>,
-}
-
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
     let key = settings::key("auth_encryption_key").await?;
     let (access_token, scope) = token::access(ctx, session, roles).await?;
@@ -144,22 +137,16 @@ pub async fn login(
         Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
         Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
     };
-    let mut salt = vec![0; 16];
-    getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
-    let now = Timestamp::now();
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let session = Session {
-        id: SessionId::new(),
+    let begun = Begun {
         user_id: who.user_id,
-        salt,
         password_version: who.password_version,
-        generation: 1,
+        auth_time: Timestamp::now(),
+        methods: vec!["pwd".into()],
+        browser_id: None,
         address: caller.address,
-        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
-        created_at: now,
-        last_used_at: now,
-        expires_at: now.after(store::LIFETIME),
+        user_agent: family::user_agent(&headers),
     };
+    let session = Session::begin(begun, OURS, None)?;
     let tokens = tokens(&ctx, &session, &who.roles).await?;
     let mut tx = ctx.begin().await?;
     if !store::begin(&mut tx, &session).await? {
@@ -167,14 +154,6 @@ pub async fn login(
     }
     tx.commit().await?;
     Ok(tokens)
-}
-
-/// The session of a genuine refresh token, of whatever generation; nothing when there is none.
-async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)>> {
-    let Some(claim) = Claim::read(token) else { return Ok(None) };
-    let Some(session) = store::find(&ctx.conn().await?, claim.session).await? else { return Ok(None) };
-    let is_genuine = claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)?;
-    Ok(is_genuine.then_some((session, claim)))
 }
 
 /// Get new tokens for a refresh token.
@@ -185,51 +164,10 @@ async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
 pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
-    let (session, claim) =
-        session_of(&ctx, &body.refresh_token).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    if claim.usage(&session, Timestamp::now()) == Usage::Reuse {
-        return reused(&ctx, &session).await;
-    }
-    let roles = roles_of(&ctx, &session).await?;
-    let session = go_on(&ctx, session, &claim).await?;
+    let (session, claim) = family::open(&ctx, &body.refresh_token, OURS).await.map_err(AuthError::of_stop)?;
+    let roles = family::roles_now(&ctx, &session).await.map_err(AuthError::of_stop)?;
+    let session = family::go_on(&ctx, session, &claim).await.map_err(AuthError::of_stop)?;
     tokens(&ctx, &session, &roles).await
-}
-
-/// What the session's owner is to the shop, now. The session of who is nobody any more ends.
-async fn roles_of(ctx: &Ctx, session: &Session) -> Result<Vec<Role>> {
-    let path = format!("/internal/users/{}", session.user_id);
-    let reply = ctx.call(Method::GET, "users", path).send().await?;
-    if reply.status == StatusCode::NOT_FOUND {
-        store::end(&ctx.conn().await?, session.id, None).await?;
-        return Err(AuthError::InvalidRefreshToken.into());
-    }
-    Ok(reply.json::<Standing>()?.roles)
-}
-
-/// Moves a session to its next generation, unless the same token has done so a moment ago.
-async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session> {
-    let conn = ctx.conn().await?;
-    if claim.usage(&session, Timestamp::now()) == Usage::First
-        && let Some(next) = store::advance(&conn, &session).await?
-    {
-        return Ok(next);
-    }
-    // Somebody else was faster: the session has gone on, or it has ended.
-    let session = store::find(&conn, session.id).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    match claim.usage(&session, Timestamp::now()) {
-        Usage::Again => Ok(session),
-        Usage::First | Usage::Reuse => reused(ctx, &session).await,
-    }
-}
-
-async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
-    store::end(&ctx.conn().await?, session.id, None).await?;
-    souk_kit::log(
-        souk_kit::Level::Warn,
-        "a refresh token was used twice; its session has been ended",
-        json!({"request.id": ctx.request_id(), "session.id": session.id, "user.id": session.user_id}),
-    );
-    Err(AuthError::RefreshTokenReused.into())
 }
 
 /// Sign out.
@@ -240,7 +178,7 @@ async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
     (status = 401, body = ProblemDocument)))]
 pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
     let session = match body.and_then(|Valid(body)| body.refresh_token) {
-        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| session.id),
+        Some(token) => family::of_token(&ctx, &token).await?.map(|(session, _)| session.id),
         None => {
             caller.user_id()?;
             caller.session.as_deref().and_then(|id| id.parse().ok())

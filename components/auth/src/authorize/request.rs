@@ -4,6 +4,7 @@
 
 use crate::clients::{Client, Grant};
 use crate::oauth_error::Code;
+use crate::redirect::is_same;
 use serde::Deserialize;
 use souk_kit::form::{self, encode};
 use souk_kit::permission::{Role, scope, scopes_of};
@@ -263,27 +264,6 @@ pub fn append<'a>(uri: &str, parameters: impl Iterator<Item = (&'a str, &'a str)
         mark = '&';
     }
     uri
-}
-
-/// Whether an address is the registered one: character by character, but for the port of this very machine, which an app
-/// cannot choose (RFC 8252, section 7.3).
-pub fn is_same(registered: &str, asked: &str) -> bool {
-    registered == asked || loopback(registered).is_some_and(|ours| loopback(asked) == Some(ours))
-}
-
-/// An address of this machine without its port.
-fn loopback(uri: &str) -> Option<(&str, &str)> {
-    let host = ["http://127.0.0.1", "http://[::1]"].into_iter().find(|host| uri.starts_with(host))?;
-    let rest = uri.strip_prefix(host)?;
-    let path = match rest.strip_prefix(':') {
-        Some(rest) => {
-            let path = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            let port: Result<u16, _> = rest[..rest.len() - path.len()].parse();
-            path.get(..).filter(|_| port.is_ok())?
-        }
-        None => rest,
-    };
-    (path.is_empty() || path.starts_with(['/', '?'])).then_some((host, path))
 }
 
 #[cfg(test)]

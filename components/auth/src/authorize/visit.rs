@@ -1,7 +1,7 @@
 //! One visit of a browser to the authorization endpoint.
 
 use super::next::{Done, Known, Next, next};
-use super::request::{Failure, Refusal, Request, Unproven, client_id, once};
+use super::request::{Failure, Refusal, Request, Target, Unproven, client_id, once};
 use crate::browser::{self, Browser, Proof};
 use crate::clients;
 use crate::code::{self, CodeGrant};
@@ -80,6 +80,8 @@ pub struct Visit {
     jar: Jar,
     csrf: Csrf,
     cookies: Vec<HeaderValue>,
+    /// Where even faults are told, if nothing may be shown (`prompt=none`).
+    silent: Option<Target>,
 }
 
 impl Visit {
@@ -90,7 +92,8 @@ impl Visit {
         let locales = once(&query, "ui_locales").unwrap_or_default();
         let language = page::language(locales.as_deref(), &headers);
         let cookies = csrf.set_cookie()?.into_iter().collect();
-        Ok(Self { ctx, address: caller.address, headers, query, language, jar, csrf, cookies })
+        let address = caller.address;
+        Ok(Self { ctx, address, headers, query, language, jar, csrf, cookies, silent: None })
     }
 
     fn texts(&self) -> &'static Texts {
@@ -144,11 +147,13 @@ impl Visit {
         }
     }
 
-    async fn request(&self) -> Result<Request, Stop> {
+    async fn request(&mut self) -> Result<Request, Stop> {
         let id = client_id(&self.query)?;
         let client = clients::find(&self.ctx.conn().await?, &id).await?;
         let client = client.ok_or(Failure::Page(Unproven::Client))?;
-        Ok(Request::read(&self.query, client)?)
+        let request = Request::read(&self.query, client)?;
+        self.silent = Some(&request.target).filter(|_| request.prompt.none).cloned();
+        Ok(request)
     }
 
     fn shown<'s>(&'s self, form: Form, session: &'s str) -> Shown<'s> {
@@ -358,8 +363,22 @@ impl Visit {
                 Err(problem) => pages::fault(self.language, &self.ctx, problem),
             },
             Stop::Foreign => refused(StatusCode::FORBIDDEN, texts.foreign_form),
-            Stop::Fault(problem) => pages::fault(self.language, &self.ctx, problem),
+            Stop::Fault(problem) => match self.told_silently(&problem).await {
+                Some(response) => response,
+                None => pages::fault(self.language, &self.ctx, problem),
+            },
         }
+    }
+
+    /// The fault as the client is told where nothing may be shown.
+    async fn told_silently(&self, problem: &Problem) -> Option<Response> {
+        let target = self.silent.clone()?;
+        pages::log_fault(&self.ctx, problem);
+        let (code, description) = match problem.spec().transient {
+            true => (Code::TemporarilyUnavailable, "a service that is needed does not answer right now"),
+            false => (Code::ServerError, "something went wrong on our side; it has been logged"),
+        };
+        sent_back(&Refusal { target, code, description }).await.ok()
     }
 }
 

@@ -38,3 +38,11 @@ pub fn fault(language: Language, ctx: &Ctx, problem: Problem) -> Response {
     }
     response
 }
+
+/// Logs the cause of a fault that is told in another way than by a problem document.
+pub fn log_fault(ctx: &Ctx, problem: &Problem) {
+    let spec = problem.spec();
+    let fields =
+        json!({"request.id": ctx.request_id(), "trace": ctx.traceparent(), "http.status": spec.status});
+    souk_kit::log(Level::Error, problem.cause().unwrap_or(spec.title), fields);
+}

@@ -7,7 +7,7 @@ mod logout;
 pub mod texts;
 
 pub use consent::{choose, consent};
-pub use failure::{fault, refusal};
+pub use failure::{fault, log_fault, refusal};
 pub use login::login;
 pub use logout::{ask, told};
 

@@ -1,12 +1,11 @@
 //! Browsers in which a person is signed in.
 
+use super::BROWSER_IDLE;
 use crate::browser::Browser;
 use souk_kit::id::{BrowserId, SessionId, UserId};
 use souk_kit::{Conn, DbError, Row, Timestamp, Tx, params};
 use std::time::Duration;
 
-/// How long a browser stays signed in that is not used.
-pub const IDLE: Duration = Duration::from_secs(12 * 3600);
 /// How long a browser stays signed in at most.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// In how many browsers a person can be signed in; the least used one is signed out for a new one.
@@ -122,5 +121,5 @@ pub async fn list(conn: &Conn, user_id: UserId) -> Result<Vec<Browser>, DbError>
     let sql = "SELECT * FROM browsers WHERE user_id = ?1 AND expires_at > ?2 AND last_used_at > ?3
                ORDER BY last_used_at DESC, id DESC";
     let now = Timestamp::now();
-    conn.all(sql, params![user_id, now, now.before(IDLE)], browser).await
+    conn.all(sql, params![user_id, now, now.before(BROWSER_IDLE)], browser).await
 }
