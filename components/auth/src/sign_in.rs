@@ -16,6 +16,7 @@ use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, Result, Secret, Timestamp, Valid, settings};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// E-mail address and password.
@@ -77,10 +78,31 @@ impl IntoResponse for Tokens {
 
 /// Whose password it is, as users says.
 #[derive(Deserialize)]
-struct Proven {
-    user_id: UserId,
-    roles: Vec<Role>,
-    password_version: i64,
+pub struct Proven {
+    pub user_id: UserId,
+    pub roles: Vec<Role>,
+    pub password_version: i64,
+}
+
+/// What users says of a password.
+pub enum Checked {
+    /// It is the password of this account.
+    Proven(Proven),
+    /// No account has this e-mail address and password.
+    Wrong,
+    /// Too many attempts have failed.
+    TooMany(Duration),
+}
+
+/// Asks users whether a password is right.
+pub async fn check(ctx: &Ctx, email: &str, password: &Secret, address: Option<&str>) -> Result<Checked> {
+    let check = json!({"email": email, "password": password.expose(), "address": address});
+    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
+    match reply.status {
+        StatusCode::UNAUTHORIZED => Ok(Checked::Wrong),
+        StatusCode::TOO_MANY_REQUESTS => Ok(Checked::TooMany(reply.retry_after().unwrap_or_default())),
+        _ => reply.json().map(Checked::Proven),
+    }
 }
 
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
@@ -110,12 +132,11 @@ pub async fn login(
     headers: HeaderMap,
     Valid(login): Valid<Login>,
 ) -> Result<Tokens> {
-    let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
-    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
-    if !reply.status.is_success() {
-        return Err(AuthError::of_check(&reply));
-    }
-    let who: Proven = reply.json()?;
+    let who = match check(&ctx, &login.email, &login.password, caller.address.as_deref()).await? {
+        Checked::Proven(who) => who,
+        Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
+        Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
+    };
     let begun = Begun {
         user_id: who.user_id,
         password_version: who.password_version,

@@ -43,7 +43,7 @@ pub struct Operation {
     pub patience: Duration,
 }
 
-use Needs::{Nothing, OwnCredential, Scope, Token};
+use Needs::{Nothing, OwnCredential, Page, Scope, Token};
 
 const MEGABYTE: u64 = 1 << 20;
 /// An image of 5 MB, and a little room so that the service can say itself what is too much.
@@ -74,6 +74,8 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/auth/logout",                    "auth",     Nothing),
     (Method::GET,    "/auth/sessions",                  "auth",     Scope(ACCOUNT)),
     (Method::DELETE, "/auth/sessions/{id}",             "auth",     Scope(ACCOUNT)),
+    (Method::GET,    "/auth/consents",                  "auth",     Scope(ACCOUNT)),
+    (Method::DELETE, "/auth/consents/{client_id}",      "auth",     Scope(ACCOUNT)),
     (Method::POST,   "/auth/keys/rotate",               "auth",     Scope(SUITE)),
     (Method::GET,    "/auth/clients",                   "auth",     Scope(CLIENTS_READ)),
     (Method::POST,   "/auth/clients",                   "auth",     Scope(CLIENTS_WRITE)),
@@ -88,6 +90,10 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/userinfo",                       "auth",     Scope(OPENID)),
     (Method::GET,    "/.well-known/openid-configuration", "auth",   Nothing),
     (Method::GET,    "/.well-known/oauth-authorization-server", "auth", Nothing),
+    (Method::GET,    "/oauth2/authorize",               "auth",     Page),
+    (Method::POST,   "/oauth2/authorize",               "auth",     Page),
+    (Method::GET,    "/oauth2/logout",                  "auth",     Page),
+    (Method::POST,   "/oauth2/logout",                  "auth",     Page),
     (Method::GET,    "/.well-known/jwks.json",          "auth",     Nothing),
 
     (Method::GET,    "/products",                       "products", Nothing),
