@@ -3,6 +3,7 @@
 mod administration;
 mod auth;
 mod auth_alone;
+mod authorize;
 mod bad_input;
 mod bad_orders;
 mod billing;
@@ -36,6 +37,8 @@ mod ledger_payments;
 mod ledger_proofs;
 mod ledger_races;
 mod ledger_refusals;
+mod login_pages;
+mod logout;
 mod methods;
 mod order_changes;
 mod order_races;
