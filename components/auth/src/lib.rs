@@ -2,9 +2,11 @@
 //!
 //! To whom: people, by the suite's own client (`/auth/login`); programs, by OAuth 2.1 and OpenID Connect (`/oauth2/*`).
 //!
-//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; no
-//! session outlives the password that it was begun with, but for the one that changed it; a key is published before it signs
-//! and until everything that it signed has expired; neither a refresh token nor a private key can be read from the database.
+//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; a
+//! code works once, for its client alone, and ends what it gave when it comes again; no session, code or browser outlives the
+//! password that it was begun with, but for the session that changed it; no token allows more than its client may ask for, its
+//! person granted and their roles give; a key is published before it signs and until everything that it signed has expired;
+//! neither a refresh token, a code, a client's secret nor a private key can be read from the database.
 //!
 //! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
 //! deleted or its password changed.
