@@ -133,6 +133,8 @@ ids! {
     ClientId = "cli";
     /// A sign-in: the family of refresh tokens that descend from it.
     SessionId = "ses";
+    /// A mail to somebody.
+    MailId = "mal";
     /// An access token (`jti`).
     TokenId = "tok";
     /// A product of the catalogue.
