@@ -6,8 +6,12 @@ use axum::Json;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use http::{HeaderName, header};
-use jwt_simple::algorithms::ES256KeyPair;
+use jwt_simple::algorithms::{ECDSAP256PublicKeyLike, ES256KeyPair, ES256PublicKey};
+use jwt_simple::claims::JWTClaims;
+use jwt_simple::common::VerificationOptions;
+use jwt_simple::token::{Token, TokenMetadata};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use souk_kit::permission::scope;
 use souk_kit::{Caller, Conn, Ctx, Problem, Result, Timestamp, settings};
@@ -25,6 +29,8 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 const CACHE_CONTROL: &str = "public, max-age=300";
 
 const NONCE_BYTES: usize = 24;
+/// Longer tokens than ours ever are.
+const MAX_TOKEN: usize = 8192;
 
 struct Known {
     pair: Arc<ES256KeyPair>,
@@ -152,6 +158,20 @@ async fn open(key: &StoredKey) -> Result<Option<ES256KeyPair>> {
         );
     }
     Ok(opened)
+}
+
+/// The claims of a token that a published key has signed; nothing when none has, or when they are not as `options` say.
+pub async fn verify<C: Serialize + DeserializeOwned>(
+    ctx: &Ctx,
+    token: &str,
+    options: VerificationOptions,
+) -> Result<Option<JWTClaims<C>>> {
+    let metadata = Token::decode_metadata(token).ok().filter(|it| it.algorithm() == "ES256");
+    let Some(kid) = metadata.as_ref().and_then(TokenMetadata::key_id) else { return Ok(None) };
+    let keys = store::keys(&ctx.conn().await?).await?;
+    let key = keys.iter().find(|key| key.kid == kid).and_then(|key| ES256PublicKey::from_jwk(&key.jwk).ok());
+    let options = VerificationOptions { max_token_length: Some(MAX_TOKEN), ..options };
+    Ok(key.and_then(|key| key.verify_token::<C>(token, Some(options)).ok()))
 }
 
 /// A JWK set (RFC 7517).

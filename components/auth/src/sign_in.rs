@@ -1,7 +1,9 @@
 //! Sign in, go on, sign out.
 
+use crate::clients::OURS;
+use crate::family::{self, Begun};
 use crate::problem::AuthError;
-use crate::refresh::{self, Claim, Usage};
+use crate::refresh;
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
@@ -10,14 +12,12 @@ use garde::Validate;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use souk_kit::id::{SessionId, UserId};
+use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
+use souk_kit::{Caller, Ctx, Result, Secret, Timestamp, Valid, settings};
+use std::time::Duration;
 use utoipa::ToSchema;
-
-/// The longest name of a browser that is remembered.
-const MAX_USER_AGENT: usize = 200;
 
 /// E-mail address and password.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -78,16 +78,31 @@ impl IntoResponse for Tokens {
 
 /// Whose password it is, as users says.
 #[derive(Deserialize)]
-struct Proven {
-    user_id: UserId,
-    roles: Vec<Role>,
-    password_version: i64,
+pub struct Proven {
+    pub user_id: UserId,
+    pub roles: Vec<Role>,
+    pub password_version: i64,
 }
 
-/// What a person is to the shop, as users says.
-#[derive(Deserialize)]
-struct Standing {
-    roles: Vec<Role>,
+/// What users says of a password.
+pub enum Checked {
+    /// It is the password of this account.
+    Proven(Proven),
+    /// No account has this e-mail address and password.
+    Wrong,
+    /// Too many attempts have failed.
+    TooMany(Duration),
+}
+
+/// Asks users whether a password is right.
+pub async fn check(ctx: &Ctx, email: &str, password: &Secret, address: Option<&str>) -> Result<Checked> {
+    let check = json!({"email": email, "password": password.expose(), "address": address});
+    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
+    match reply.status {
+        StatusCode::UNAUTHORIZED => Ok(Checked::Wrong),
+        StatusCode::TOO_MANY_REQUESTS => Ok(Checked::TooMany(reply.retry_after().unwrap_or_default())),
+        _ => reply.json().map(Checked::Proven),
+    }
 }
 
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
@@ -117,43 +132,41 @@ pub async fn login(
     headers: HeaderMap,
     Valid(login): Valid<Login>,
 ) -> Result<Tokens> {
-    let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
-    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
-    if !reply.status.is_success() {
-        return Err(AuthError::of_check(&reply));
-    }
-    let who: Proven = reply.json()?;
-    let mut salt = vec![0; 16];
-    getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
-    let now = Timestamp::now();
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let session = Session {
-        id: SessionId::new(),
-        user_id: who.user_id,
-        salt,
-        password_version: who.password_version,
-        generation: 1,
-        address: caller.address,
-        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
-        created_at: now,
-        last_used_at: now,
-        expires_at: now.after(store::LIFETIME),
+    let who = match check(&ctx, &login.email, &login.password, caller.address.as_deref()).await? {
+        Checked::Proven(who) => who,
+        Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
+        Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
     };
-    let tokens = tokens(&ctx, &session, &who.roles).await?;
-    let mut tx = ctx.begin().await?;
-    if !store::begin(&mut tx, &session).await? {
-        return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
-    }
-    tx.commit().await?;
-    Ok(tokens)
+    let tokens = begin(&ctx, caller, &headers, &who, "pwd").await?;
+    tokens.ok_or_else(|| AuthError::WrongCredentials.into())
 }
 
-/// The session of a genuine refresh token, of whatever generation; nothing when there is none.
-async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)>> {
-    let Some(claim) = Claim::read(token) else { return Ok(None) };
-    let Some(session) = store::find(&ctx.conn().await?, claim.session).await? else { return Ok(None) };
-    let is_genuine = claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)?;
-    Ok(is_genuine.then_some((session, claim)))
+/// Begins a session of our own client for who has proved by `method` to be somebody; nothing when the account's credentials were
+/// changed after users had checked one.
+pub async fn begin(
+    ctx: &Ctx,
+    caller: Caller,
+    headers: &HeaderMap,
+    who: &Proven,
+    method: &str,
+) -> Result<Option<Tokens>> {
+    let begun = Begun {
+        user_id: who.user_id,
+        password_version: who.password_version,
+        auth_time: Timestamp::now(),
+        methods: vec![method.into()],
+        browser_id: None,
+        address: caller.address,
+        user_agent: family::user_agent(headers),
+    };
+    let session = Session::begin(begun, OURS, None)?;
+    let tokens = tokens(ctx, &session, &who.roles).await?;
+    let mut tx = ctx.begin().await?;
+    if !store::begin(&mut tx, &session).await? {
+        return Ok(None);
+    }
+    tx.commit().await?;
+    Ok(Some(tokens))
 }
 
 /// Get new tokens for a refresh token.
@@ -164,51 +177,10 @@ async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
 pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
-    let (session, claim) =
-        session_of(&ctx, &body.refresh_token).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    if claim.usage(&session, Timestamp::now()) == Usage::Reuse {
-        return reused(&ctx, &session).await;
-    }
-    let roles = roles_of(&ctx, &session).await?;
-    let session = go_on(&ctx, session, &claim).await?;
+    let (session, claim) = family::open(&ctx, &body.refresh_token, OURS).await.map_err(AuthError::of_stop)?;
+    let roles = family::roles_now(&ctx, &session).await.map_err(AuthError::of_stop)?;
+    let session = family::go_on(&ctx, session, &claim).await.map_err(AuthError::of_stop)?;
     tokens(&ctx, &session, &roles).await
-}
-
-/// What the session's owner is to the shop, now. The session of who is nobody any more ends.
-async fn roles_of(ctx: &Ctx, session: &Session) -> Result<Vec<Role>> {
-    let path = format!("/internal/users/{}", session.user_id);
-    let reply = ctx.call(Method::GET, "users", path).send().await?;
-    if reply.status == StatusCode::NOT_FOUND {
-        store::end(&ctx.conn().await?, session.id, None).await?;
-        return Err(AuthError::InvalidRefreshToken.into());
-    }
-    Ok(reply.json::<Standing>()?.roles)
-}
-
-/// Moves a session to its next generation, unless the same token has done so a moment ago.
-async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session> {
-    let conn = ctx.conn().await?;
-    if claim.usage(&session, Timestamp::now()) == Usage::First
-        && let Some(next) = store::advance(&conn, &session).await?
-    {
-        return Ok(next);
-    }
-    // Somebody else was faster: the session has gone on, or it has ended.
-    let session = store::find(&conn, session.id).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    match claim.usage(&session, Timestamp::now()) {
-        Usage::Again => Ok(session),
-        Usage::First | Usage::Reuse => reused(ctx, &session).await,
-    }
-}
-
-async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
-    store::end(&ctx.conn().await?, session.id, None).await?;
-    souk_kit::log(
-        souk_kit::Level::Warn,
-        "a refresh token was used twice; its session has been ended",
-        json!({"request.id": ctx.request_id(), "session.id": session.id, "user.id": session.user_id}),
-    );
-    Err(AuthError::RefreshTokenReused.into())
 }
 
 /// Sign out.
@@ -219,7 +191,7 @@ async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
     (status = 401, body = ProblemDocument)))]
 pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
     let session = match body.and_then(|Valid(body)| body.refresh_token) {
-        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| session.id),
+        Some(token) => family::of_token(&ctx, &token).await?.map(|(session, _)| session.id),
         None => {
             caller.user_id()?;
             caller.session.as_deref().and_then(|id| id.parse().ok())

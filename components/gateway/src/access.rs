@@ -22,6 +22,8 @@ pub enum Needs {
     Scope(&'static str),
     /// A credential that the service itself checks: `Authorization` is passed on as it is.
     OwnCredential,
+    /// A browser that shows a page: its cookies are passed on, and no token is looked at.
+    Page,
 }
 
 /// One operation.
@@ -41,7 +43,7 @@ pub struct Operation {
     pub patience: Duration,
 }
 
-use Needs::{Nothing, OwnCredential, Scope, Token};
+use Needs::{Nothing, OwnCredential, Page, Scope, Token};
 
 const MEGABYTE: u64 = 1 << 20;
 /// An image of 5 MB, and a little room so that the service can say itself what is too much.
@@ -84,7 +86,19 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/auth/logout",                    "auth",     Nothing),
     (Method::GET,    "/auth/sessions",                  "auth",     Scope(ACCOUNT)),
     (Method::DELETE, "/auth/sessions/{id}",             "auth",     Scope(ACCOUNT)),
+    (Method::GET,    "/auth/consents",                  "auth",     Scope(ACCOUNT)),
+    (Method::DELETE, "/auth/consents/{client_id}",      "auth",     Scope(ACCOUNT)),
     (Method::POST,   "/auth/keys/rotate",               "auth",     Scope(SUITE)),
+    (Method::GET,    "/oauth2/authorize",               "auth",     Page),
+    (Method::POST,   "/oauth2/authorize",               "auth",     Page),
+    (Method::GET,    "/oauth2/logout",                  "auth",     Page),
+    (Method::POST,   "/oauth2/logout",                  "auth",     Page),
+    (Method::GET,    "/oauth2/forgot",                  "auth",     Page),
+    (Method::POST,   "/oauth2/forgot",                  "auth",     Page),
+    (Method::GET,    "/oauth2/reset",                   "auth",     Page),
+    (Method::POST,   "/oauth2/reset",                   "auth",     Page),
+    (Method::GET,    "/oauth2/verify",                  "auth",     Page),
+    (Method::POST,   "/oauth2/verify",                  "auth",     Page),
     (Method::GET,    "/.well-known/jwks.json",          "auth",     Nothing),
 
     (Method::GET,    "/products",                       "products", Nothing),
@@ -242,11 +256,16 @@ pub fn services() -> Vec<&'static str> {
     services
 }
 
+/// Whether a path is that of a standard protocol, which has no prefix before it.
+pub fn is_standard(path: &str) -> bool {
+    path.starts_with("/.well-known/") || path.starts_with("/oauth2/") || path == "/userinfo"
+}
+
 /// Where the service sees a path, and whether it is under the API's prefix.
 pub fn service_path(path: &str) -> Option<&str> {
     match path.strip_prefix(PREFIX) {
-        Some(inner) if inner.starts_with('/') && !inner.starts_with("/.well-known") => Some(inner),
-        _ if path.starts_with("/.well-known/") => Some(path),
+        Some(inner) if inner.starts_with('/') && !is_standard(inner) => Some(inner),
+        _ if is_standard(path) => Some(path),
         _ => None,
     }
 }
