@@ -127,7 +127,11 @@ impl Answer {
         assert!(!about.is_empty() && about.bytes().all(is_allowed), "the description of {self}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "caching of {self}");
         let challenge = self.header("www-authenticate");
-        assert_eq!(challenge.is_some_and(|it| it.starts_with("Basic ")), wanted == 401, "{self}: {challenge:?}");
+        assert_eq!(
+            challenge.is_some_and(|it| it.starts_with("Basic ")),
+            wanted == 401,
+            "{self}: {challenge:?}"
+        );
     }
 
     /// A refusal of an OAuth endpoint, by its code.

@@ -35,6 +35,7 @@ pub mod orders;
 pub mod payments;
 pub mod paypal;
 mod person;
+pub mod post;
 pub mod prices;
 pub mod process;
 mod project;
@@ -44,6 +45,7 @@ pub mod rules;
 pub mod standin;
 mod suite;
 pub mod token;
+pub mod wallets;
 
 pub use accounts::{PASSWORD, user};
 pub use answer::{Answer, Refused};
