@@ -79,11 +79,7 @@ async fn what_does_not_go_together_is_no_client() {
         (json!({"scopes": ["openid account"]}), "/scopes/0"),
         (json!({"secret": "mine"}), "/secret"),
     ] {
-        admin
-            .post(CLIENTS, &with(change.clone()))
-            .await
-            .is_refused(422, "invalid-request")
-            .with_field(field);
+        admin.post(CLIENTS, &with(change.clone())).await.is_refused(422, "invalid-request").with_field(field);
     }
 }
 
@@ -122,7 +118,8 @@ async fn a_new_secret_replaces_the_old_one_at_once_or_after_a_while() {
     let admin = shop.admin().await;
     let client = shop.client(&machine(&["orders:read"])).await;
     let rotates = async |overlap: u32| {
-        let answer = admin.post(format!("{}/secret", path(&client)), &json!({"overlap_s": overlap})).await.is(200);
+        let answer =
+            admin.post(format!("{}/secret", path(&client)), &json!({"overlap_s": overlap})).await.is(200);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let secret = Some(answer.text("/client_secret").to_owned());
         (Client { secret, ..client.clone() }, answer.json()["old_secret_until"].is_string())
@@ -152,7 +149,8 @@ async fn an_old_secret_expires_and_is_forgotten() {
     admin.post(format!("{}/secret", path(&client)), &json!({"overlap_s": 60})).await.is(200).accept();
     client.acts(None).await.is(200).accept();
     let database = Connection::open(shop.state().join("auth.db")).unwrap();
-    let earlier = "UPDATE clients SET old_secret_until = old_secret_until - 60001 WHERE old_secret_until IS NOT NULL";
+    let earlier =
+        "UPDATE clients SET old_secret_until = old_secret_until - 60001 WHERE old_secret_until IS NOT NULL";
     assert_eq!(database.execute(earlier, []).unwrap(), 1);
     client.acts(None).await.is_oauth_error("invalid_client");
     shop.ticks().await;
@@ -223,7 +221,8 @@ async fn an_unknown_client_and_a_wrong_secret_look_the_same() {
     let shop = Suite::start().await;
     let client = shop.client(&machine(&["orders:read"])).await;
     let asks = async |authorization: String| {
-        let request = client.person.sends(Method::POST, "/oauth2/token").header("authorization", authorization);
+        let request =
+            client.person.sends(Method::POST, "/oauth2/token").header("authorization", authorization);
         request.body("application/x-www-form-urlencoded", "grant_type=client_credentials").await
     };
     let wrong = asks(basic(&client.id, "scs_wrong")).await.is_oauth_error("invalid_client");
