@@ -143,7 +143,10 @@ async fn an_address_is_changed_only_by_who_has_a_credential() {
     let put = |body: Value| ana.put("/api/v1/users/me/email", &body);
     put(json!({"email": new})).await.is_refused(422, "invalid-request").with_fields(&["/password"]);
     put(json!({"email": new, "password": "a wrong guess"})).await.is_refused(403, "wrong-password");
-    put(json!({"email": "no address", "password": PASSWORD})).await.is_refused(422, "invalid-request").with_field("/email");
+    put(json!({"email": "no address", "password": PASSWORD}))
+        .await
+        .is_refused(422, "invalid-request")
+        .with_field("/email");
     put(json!({"email": bob.email(), "password": PASSWORD})).await.is_refused(409, "email-taken");
     let (hers, his) = (Wallet::new(), Wallet::new());
     ana.links(&hers).await.is(201).accept();

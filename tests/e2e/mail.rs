@@ -19,9 +19,18 @@ async fn who_registers_is_written_to_in_their_language() {
     french["locale"] = json!("fr");
     shop.stranger().registers(&french).await.is(201).accept();
     let english = post.gets(ana.email(), 1).await.remove(0);
-    assert_eq!((&english["subject"], &english["from"]), (&json!("Confirm your e-mail address"), &json!("Souk <shop@souk.test>")));
-    assert!(english["text"].as_str().is_some_and(|text| text.contains("http://localhost:8005/oauth2/verify?token=")));
-    assert!(english["html"].as_str().is_some_and(|html| html.starts_with("<!DOCTYPE html><html lang=\"en\">")));
+    assert_eq!(
+        (&english["subject"], &english["from"]),
+        (&json!("Confirm your e-mail address"), &json!("Souk <shop@souk.test>"))
+    );
+    assert!(
+        english["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("http://localhost:8005/oauth2/verify?token="))
+    );
+    assert!(
+        english["html"].as_str().is_some_and(|html| html.starts_with("<!DOCTYPE html><html lang=\"en\">"))
+    );
     let french = post.gets(french["email"].as_str().unwrap_or_default(), 1).await.remove(0);
     assert_eq!(french["subject"], "Confirmez votre adresse e-mail");
 }
@@ -134,7 +143,10 @@ async fn administrators_read_mail_where_nobody_delivers_it_and_nobody_else_does(
     let shop = Suite::start().await;
     let ana = shop.sign_up("ana").await;
     let mail = shop.kept_mail(ana.email(), 1).await.remove(0);
-    assert_eq!((&mail["kind"], &mail["state"], &mail["user_id"]), (&json!("verify"), &json!("kept"), &json!(ana.id())));
+    assert_eq!(
+        (&mail["kind"], &mail["state"], &mail["user_id"]),
+        (&json!("verify"), &json!("kept"), &json!(ana.id()))
+    );
     let path = format!("/api/v1/users/mail/{}", mail["id"].as_str().unwrap_or_default());
     let read = shop.admin().await.get(&path).await.is(200);
     assert_eq!(token_in(read.json()), token_in(&mail));
@@ -200,7 +212,10 @@ async fn mail_goes_with_the_account() {
     ana.deletes_account().await.is(204).accept();
     shop.kept_mail(ana.email(), 0).await;
     let confirmed = shop.stranger();
-    confirmed.post("/api/v1/users/email/verify", &json!({"token": token})).await.is_refused(410, "link-not-valid");
+    confirmed
+        .post("/api/v1/users/email/verify", &json!({"token": token}))
+        .await
+        .is_refused(410, "link-not-valid");
     let database = Connection::open(shop.state().join("users.db")).expect("users' database");
     let left = "SELECT (SELECT count(*) FROM mail WHERE recipient = ?1) + (SELECT count(*) FROM links WHERE email = ?1)
         + (SELECT count(*) FROM reset_requests WHERE email = ?1)";

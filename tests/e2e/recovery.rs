@@ -37,7 +37,12 @@ impl Tab {
         self.submits_from(person, fields, &[("origin", "http://localhost:8005")]).await
     }
 
-    async fn submits_from(&self, person: &Person, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    async fn submits_from(
+        &self,
+        person: &Person,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut form = format!("csrf={}&step=go", encoded(&self.csrf));
         fields.iter().for_each(|(name, value)| form += &format!("&{name}={}", encoded(value)));
         let request = person.sends(Method::POST, &self.path).without_token().header("cookie", &self.cookie);
@@ -54,7 +59,9 @@ async fn a_forgotten_password_is_replaced_without_a_script() {
     let told = html(&tab.submits(&browser, &[("email", ana.email())]).await.is(200));
     assert!(told.contains("Look into your mail"), "{told}");
     let mail = shop.kept_mail(ana.email(), 2).await.remove(0);
-    let link = between(mail["text"].as_str().expect("a text"), "http://localhost:8005", "\n").expect("a link").to_owned();
+    let link = between(mail["text"].as_str().expect("a text"), "http://localhost:8005", "\n")
+        .expect("a link")
+        .to_owned();
     // Opening it, as programs that look through mail do, uses nothing up.
     opens(&browser, &link).await;
     let tab = opens(&browser, &link).await;
@@ -101,7 +108,8 @@ async fn forms_of_other_sites_are_not_taken() {
     let (ana, browser) = (shop.sign_up("ana").await, shop.stranger());
     let token = token_in(&shop.kept_mail(ana.email(), 1).await[0]);
     let tab = opens(&browser, &format!("/oauth2/verify?token={token}")).await;
-    for headers in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+    for headers in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+    {
         tab.submits_from(&browser, &[], &[headers]).await.is(403).accept();
     }
     let other = opens(&browser, "/oauth2/forgot").await;

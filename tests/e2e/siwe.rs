@@ -161,7 +161,10 @@ async fn another_key_or_another_text_proves_nothing() {
     let terms = stranger.wallet_terms().await;
     let why = "The signature is not that of the address.";
     let text = message(&terms, &wallet.address, "");
-    is_not_proven(stranger.comes_in_with(&json!({"message": text, "signature": other.signs(&text)})).await, why);
+    is_not_proven(
+        stranger.comes_in_with(&json!({"message": text, "signature": other.signs(&text)})).await,
+        why,
+    );
     let altered = text.replace("Sign in to", "Give everything to");
     let signed = json!({"message": altered, "signature": wallet.signs(&text)});
     is_not_proven(stranger.comes_in_with(&signed).await, why);
@@ -196,9 +199,7 @@ async fn a_contract_signs_as_it_likes() {
     // Three owners' signatures, say: no length that a key's has.
     let signature = format!("0x{}", "ab".repeat(195));
     let contract = node.has_contract(&signature);
-    let signed = |terms: &Value, signature: &str| {
-        json!({"message": message(terms, &contract, ""), "signature": signature})
-    };
+    let signed = |terms: &Value, signature: &str| json!({"message": message(terms, &contract, ""), "signature": signature});
     let terms = stranger.wallet_terms().await;
     let first = stranger.comes_in_with(&signed(&terms, &signature)).await.is(200);
     let terms = stranger.wallet_terms().await;
@@ -279,6 +280,7 @@ async fn a_crash_between_the_account_and_the_session_leaves_an_account_to_come_b
     is_not_proven(shop.stranger().comes_in_with(&signed).await, "The nonce has been used.");
     shop.arrives_with(&wallet).await.is(200).accept();
     let users = Connection::open(shop.state().join("users.db")).expect("users' database");
-    let accounts = users.query_row("SELECT count(*) FROM users WHERE email IS NULL", [], |row| row.get::<_, i64>(0));
+    let accounts =
+        users.query_row("SELECT count(*) FROM users WHERE email IS NULL", [], |row| row.get::<_, i64>(0));
     assert_eq!(accounts.expect("a number"), 1);
 }
