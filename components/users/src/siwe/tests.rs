@@ -108,9 +108,9 @@ fn judged(fields: &Value) -> Result<(), String> {
     let now = time(fields, "time").unwrap_or_else(Timestamp::now);
     let domain = text(fields, "domainBinding").unwrap_or(&message.domain);
     let here = Here { origin: format!("https://{domain}"), chain_id: message.chain_id };
-    // The vectors bind the domain alone.
-    let here_for_uri = Message { uri: here.origin.clone(), ..message.clone() };
-    here.accepts(&here_for_uri, now).map_err(|refused| match refused {
+    // The vectors bind the domain, and do not judge when it was issued.
+    let bound = Message { uri: here.origin.clone(), issued_at: now, ..message.clone() };
+    here.accepts(&bound, now).map_err(|refused| match refused {
         UsersError::WalletNotProven(why) => why.to_owned(),
         other => format!("{other:?}"),
     })?;
