@@ -8,7 +8,7 @@
 //! person granted and their roles give; a key is published before it signs and until everything that it signed has expired;
 //! neither a refresh token, a code, a client's secret nor a private key can be read from the database.
 //!
-//! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
+//! Calls users: is the password right, is the wallet theirs, what are the roles now. Publishes nothing; hears from users that an account was
 //! deleted or its password changed.
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
@@ -36,12 +36,14 @@ mod page;
 mod pages;
 mod person;
 mod problem;
+mod recovery;
 mod redirect;
 mod refresh;
 mod revocation;
 mod scopes;
 mod session;
 mod sign_in;
+mod siwe;
 mod store;
 mod token;
 mod userinfo;
@@ -75,12 +77,17 @@ async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoRe
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(sign_in::login))
+        .routes(routes!(siwe::terms))
+        .routes(routes!(siwe::login))
         .routes(routes!(sign_in::refresh))
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
         .routes(routes!(authorize::show, authorize::step))
         .routes(routes!(logout::show, logout::step))
+        .routes(routes!(recovery::forgot, recovery::ask))
+        .routes(routes!(recovery::reset, recovery::renew))
+        .routes(routes!(recovery::verify, recovery::confirm))
         .routes(routes!(consent::list))
         .routes(routes!(consent::withdraw))
         .routes(routes!(exchange::exchange))
