@@ -1,5 +1,6 @@
 //! The keys that sign access tokens: kept encrypted, published as a JWK set, rotated without invalidating anything.
 
+use crate::audit::{self, Entry, Kind, Origin};
 use crate::store::{self, StoredKey};
 use crate::token;
 use axum::Json;
@@ -72,6 +73,7 @@ async fn make(ctx: &Ctx) -> Result<ES256KeyPair> {
         return Ok(made);
     }
     store::add_key(&mut tx, &sealed, published_until(now)).await?;
+    audit::record(&tx, made(&sealed, &Origin::suite())).await?;
     tx.commit().await?;
     Ok(pair)
 }
@@ -83,7 +85,7 @@ fn published_until(successor_signs_from: Timestamp) -> Timestamp {
 }
 
 /// Adds a key that will sign soon, unless one is waiting already. Answers when it will.
-async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
+async fn add_next(ctx: &Ctx, origin: &Origin) -> Result<Timestamp> {
     let signs_from = Timestamp::now().after(PUBLISHED_AHEAD);
     let (_, sealed) = generate(signs_from).await?;
     let mut tx = ctx.begin().await?;
@@ -93,8 +95,14 @@ async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
         return Ok(signs_from);
     }
     store::add_key(&mut tx, &sealed, published_until(signs_from)).await?;
+    audit::record(&tx, made(&sealed, origin)).await?;
     tx.commit().await?;
     Ok(signs_from)
+}
+
+/// That a key was made, for the audit log.
+fn made(key: &StoredKey, origin: &Origin) -> Entry {
+    Entry::new(Kind::KeysRotated, origin).with("kid", &key.kid).with("signs_from", key.signs_from)
 }
 
 /// Rotates when the newest key is old.
@@ -102,7 +110,7 @@ pub async fn rotate_if_old(ctx: &Ctx) -> Result<()> {
     let keys = store::keys(&ctx.conn().await?).await?;
     let oldest = Timestamp::now().before(ROTATED_AFTER);
     if keys.first().is_some_and(|newest| newest.signs_from < oldest) {
-        add_next(ctx).await?;
+        add_next(ctx, &Origin::suite()).await?;
     }
     Ok(())
 }
@@ -184,8 +192,8 @@ pub struct Rotation {
 /// signed has expired. Nothing that is valid becomes invalid.
 #[utoipa::path(post, path = "/auth/keys/rotate", tag = "auth", security(("bearer" = ["suite"])),
     responses((status = 200, body = Rotation)))]
-pub async fn rotate(ctx: Ctx, caller: Caller) -> Result<Json<Rotation>> {
+pub async fn rotate(ctx: Ctx, caller: Caller, origin: Origin) -> Result<Json<Rotation>> {
     caller.needs(scope::SUITE)?;
     current(&ctx).await?;
-    Ok(Json(Rotation { signs_from: add_next(&ctx).await? }))
+    Ok(Json(Rotation { signs_from: add_next(&ctx, &origin).await? }))
 }

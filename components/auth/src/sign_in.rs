@@ -1,23 +1,23 @@
 //! Sign in, go on, sign out.
 
+use crate::audit::{self, Entry, Kind, Origin};
 use crate::problem::AuthError;
 use crate::refresh::{self, Claim, Usage};
+use crate::session;
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use souk_kit::client::Reply;
 use souk_kit::id::{SessionId, UserId};
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
 use utoipa::ToSchema;
-
-/// The longest name of a browser that is remembered.
-const MAX_USER_AGENT: usize = 200;
 
 /// E-mail address and password.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -111,22 +111,16 @@ async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> 
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Login, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`wrong-credentials`"),
     (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
-pub async fn login(
-    ctx: Ctx,
-    caller: Caller,
-    headers: HeaderMap,
-    Valid(login): Valid<Login>,
-) -> Result<Tokens> {
+pub async fn login(ctx: Ctx, caller: Caller, origin: Origin, Valid(login): Valid<Login>) -> Result<Tokens> {
     let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
     let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
     if !reply.status.is_success() {
-        return Err(AuthError::of_check(&reply));
+        return Err(refused(&ctx, &origin, &login.email, &reply).await?);
     }
     let who: Proven = reply.json()?;
     let mut salt = vec![0; 16];
     getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
     let now = Timestamp::now();
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let session = Session {
         id: SessionId::new(),
         user_id: who.user_id,
@@ -134,7 +128,7 @@ pub async fn login(
         password_version: who.password_version,
         generation: 1,
         address: caller.address,
-        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+        user_agent: origin.user_agent.clone(),
         created_at: now,
         last_used_at: now,
         expires_at: now.after(store::LIFETIME),
@@ -144,8 +138,21 @@ pub async fn login(
     if !store::begin(&mut tx, &session).await? {
         return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
     }
+    let entry = Entry::new(Kind::SignedIn, &origin).user(session.user_id).session(session.id);
+    audit::record(&tx, entry.email(&login.email).await?).await?;
     tx.commit().await?;
     Ok(tokens)
+}
+
+/// Notes that users refused to confirm a password, and answers what that means here.
+async fn refused(ctx: &Ctx, origin: &Origin, email: &str, reply: &Reply) -> Result<Problem> {
+    let kind = match reply.status {
+        StatusCode::UNAUTHORIZED => Kind::SignInFailed,
+        StatusCode::TOO_MANY_REQUESTS => Kind::SignInSlowed,
+        _ => return Ok(AuthError::of_check(reply)),
+    };
+    audit::record_failure(ctx, Entry::new(kind, origin).email(email).await?).await?;
+    Ok(AuthError::of_check(reply))
 }
 
 /// The session of a genuine refresh token, of whatever generation; nothing when there is none.
@@ -163,14 +170,14 @@ async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)
 /// anew.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
-pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
+pub async fn refresh(ctx: Ctx, origin: Origin, Valid(body): Valid<Refresh>) -> Result<Tokens> {
     let (session, claim) =
         session_of(&ctx, &body.refresh_token).await?.ok_or(AuthError::InvalidRefreshToken)?;
     if claim.usage(&session, Timestamp::now()) == Usage::Reuse {
-        return reused(&ctx, &session).await;
+        return reused(&ctx, &session, &origin).await;
     }
     let roles = roles_of(&ctx, &session).await?;
-    let session = go_on(&ctx, session, &claim).await?;
+    let session = go_on(&ctx, session, &claim, &origin).await?;
     tokens(&ctx, &session, &roles).await
 }
 
@@ -186,7 +193,7 @@ async fn roles_of(ctx: &Ctx, session: &Session) -> Result<Vec<Role>> {
 }
 
 /// Moves a session to its next generation, unless the same token has done so a moment ago.
-async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session> {
+async fn go_on(ctx: &Ctx, session: Session, claim: &Claim, origin: &Origin) -> Result<Session> {
     let conn = ctx.conn().await?;
     if claim.usage(&session, Timestamp::now()) == Usage::First
         && let Some(next) = store::advance(&conn, &session).await?
@@ -197,12 +204,17 @@ async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session> {
     let session = store::find(&conn, session.id).await?.ok_or(AuthError::InvalidRefreshToken)?;
     match claim.usage(&session, Timestamp::now()) {
         Usage::Again => Ok(session),
-        Usage::First | Usage::Reuse => reused(ctx, &session).await,
+        Usage::First | Usage::Reuse => reused(ctx, &session, origin).await,
     }
 }
 
-async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
-    store::end(&ctx.conn().await?, session.id, None).await?;
+async fn reused<T>(ctx: &Ctx, session: &Session, origin: &Origin) -> Result<T> {
+    let tx = ctx.begin().await?;
+    if store::end(&tx, session.id, None).await? {
+        let entry = Entry::new(Kind::RefreshReused, origin).user(session.user_id).session(session.id);
+        audit::record(&tx, entry).await?;
+    }
+    tx.commit().await?;
     souk_kit::log(
         souk_kit::Level::Warn,
         "a refresh token was used twice; its session has been ended",
@@ -217,16 +229,21 @@ async fn reused<T>(ctx: &Ctx, session: &Session) -> Result<T> {
 /// stays good until it expires, ten minutes at most. Signing out twice is no error.
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Logout>, responses((status = 204),
     (status = 401, body = ProblemDocument)))]
-pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
-    let session = match body.and_then(|Valid(body)| body.refresh_token) {
-        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| session.id),
+pub async fn logout(
+    ctx: Ctx,
+    caller: Caller,
+    origin: Origin,
+    body: Option<Valid<Logout>>,
+) -> Result<StatusCode> {
+    let ended = match body.and_then(|Valid(body)| body.refresh_token) {
+        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| (session.id, session.user_id)),
         None => {
-            caller.user_id()?;
-            caller.session.as_deref().and_then(|id| id.parse().ok())
+            let user = caller.user_id()?;
+            caller.session.as_deref().and_then(|id| id.parse().ok()).map(|id| (id, user))
         }
     };
-    if let Some(session) = session {
-        store::end(&ctx.conn().await?, session, None).await?;
+    if let Some((id, user)) = ended {
+        session::end_of(&ctx, id, user, &origin).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

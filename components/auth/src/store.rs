@@ -115,13 +115,13 @@ pub async fn end(conn: &Conn, id: SessionId, user: Option<UserId>) -> Result<boo
 }
 
 /// Ends the sessions of a person's earlier passwords, but for one that may go on as if begun with the newest, and lets no
-/// more of them begin. News may come late, twice and in any order.
+/// more of them begin. Answers how many it ended. News may come late, twice and in any order.
 pub async fn end_before(
     tx: &mut Tx,
     user_id: &str,
     password_version: i64,
     keep: Option<&str>,
-) -> Result<(), DbError> {
+) -> Result<usize, DbError> {
     tx.exec(
         "INSERT INTO newest_passwords (user_id, password_version, heard_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (user_id) DO UPDATE SET
@@ -134,8 +134,8 @@ pub async fn end_before(
         params![user_id, password_version, keep],
     )
     .await?;
-    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND password_version < ?2";
-    tx.exec(sql, params![user_id, password_version]).await
+    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND password_version < ?2 RETURNING 1 AS ended";
+    Ok(tx.all(sql, params![user_id, password_version], |row| row.get::<i64>("ended")).await?.len())
 }
 
 /// A person's sessions, the last used first.

@@ -5,6 +5,7 @@ use crate::password;
 use crate::problem::UsersError;
 use crate::rules;
 use crate::store::{self, NewUser};
+use crate::trace::told;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -16,7 +17,7 @@ use souk_kit::permission::{Role, scope};
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
     Attempt, Caller, Ctx, FieldError, IfMatch, IfNoneMatch, Problem, Result, Secret, Submit, Tagged,
-    Timestamp, Tx, Valid, once,
+    Timestamp, Valid, once,
 };
 use utoipa::ToSchema;
 
@@ -159,6 +160,7 @@ pub fn must_be_strong(password: &Secret, email: &str, pointer: &str) -> Result<(
 /// Adds an account with these roles and answers its profile.
 pub async fn create(
     ctx: &Ctx,
+    caller: &Caller,
     submit: Submit<Registration>,
     roles: &[Role],
     only_first: bool,
@@ -179,7 +181,8 @@ pub async fn create(
     let user =
         NewUser { email: &email, password_hash: &password_hash, name, locale: body.locale.code(), roles };
     let profile = store::insert(&mut tx, &user).await?;
-    tx.emit("souk.user.registered", profile.id, json!({"roles": profile.roles})).await?;
+    let facts = json!({"roles": profile.roles});
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     let location = format!("/api/v1/users/{}", profile.id);
     let once = once.about(Some(profile.id));
     let answer = (StatusCode::CREATED, [(header::LOCATION, location)], Tagged::new(profile.version, profile));
@@ -193,8 +196,8 @@ pub async fn create(
     (status = 201, body = Profile, headers(("location" = String), ("etag" = String))),
     (status = 409, body = ProblemDocument, description = "`email-taken`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`, `idempotency-key-reused`")))]
-pub async fn register(ctx: Ctx, submit: Submit<Registration>) -> Result<Response> {
-    create(&ctx, submit, &[Role::Customer], false).await
+pub async fn register(ctx: Ctx, caller: Caller, submit: Submit<Registration>) -> Result<Response> {
+    create(&ctx, &caller, submit, &[Role::Customer], false).await
 }
 
 /// Read one's own profile.
@@ -280,21 +283,22 @@ pub async fn change_password(
     let mut tx = ctx.begin().await?;
     let version = store::set_password(&mut tx, id, known, &hash).await?;
     let version = version.ok_or(UsersError::WrongPassword(pointer))?; // Somebody else has just changed it.
-    let told = json!({"keep_session": caller.session, "password_version": version});
-    tx.emit("souk.user.password_changed", id, told).await?;
+    let facts = json!({"keep_session": caller.session, "password_version": version});
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Deletes an account in a transaction that is given.
-pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
+/// Deletes an account.
+pub async fn erase(ctx: &Ctx, caller: &Caller, id: UserId) -> Result<StatusCode> {
+    let mut tx = ctx.begin().await?;
     let profile = store::find(&tx, id).await?;
     if profile.roles.contains(&Role::Admin) && store::other_administrators(&tx, Some(id)).await? == 0 {
         return Err(UsersError::LastAdministrator.into());
     }
     store::erase(&mut tx, &profile).await?;
     once::forget(&tx, id).await?;
-    tx.emit("souk.user.deleted", id, json!({})).await?;
+    tx.emit("souk.user.deleted", id, told(ctx, caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -313,7 +317,7 @@ pub async fn delete(ctx: Ctx, caller: Caller, Valid(body): Valid<Farewell>) -> R
     let id = caller.user_id()?;
     let profile = store::find(&ctx.conn().await?, id).await?;
     must_know_password(&ctx, &caller, &profile, &body.password, "/password").await?;
-    erase(ctx.begin().await?, id).await
+    erase(&ctx, &caller, id).await
 }
 
 impl IntoResponse for Profile {

@@ -4,8 +4,8 @@
 //! administrator once there was one; a deleted account keeps its id, which orders and invoices refer to, and nothing else.
 //!
 //! Calls nobody. Publishes `souk.user.registered`, `souk.user.deleted`, `souk.user.password_changed` and
-//! `souk.user.roles_changed`; auth ends sessions on the second and the third,
-//! and customers erase what they know of somebody on the second.
+//! `souk.user.roles_changed`; auth ends sessions on the second and the third
+//! and keeps all of them in its audit log, and customers erase what they know of somebody on the second.
 
 mod account;
 mod administration;
@@ -15,6 +15,7 @@ mod password;
 mod problem;
 mod rules;
 mod store;
+mod trace;
 
 use souk_kit::{Database, Service, Subscription};
 use utoipa_axum::router::OpenApiRouter;
@@ -36,6 +37,8 @@ pub static SERVICE: Service = Service {
         Subscription { event: "souk.user.deleted", subscriber: "prices" },
         Subscription { event: "souk.user.deleted", subscriber: "transactions" },
         Subscription { event: "souk.user.password_changed", subscriber: "auth" },
+        Subscription { event: "souk.user.registered", subscriber: "auth" },
+        Subscription { event: "souk.user.roles_changed", subscriber: "auth" },
     ],
     maintain: Some(|ctx| Box::pin(credentials::purge(ctx))),
     ..Service::BASE
