@@ -12,7 +12,11 @@
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
 mod audit;
+mod clients;
+mod code;
 mod keys;
+mod oauth_error;
+mod opaque;
 mod problem;
 mod refresh;
 mod session;

@@ -22,6 +22,8 @@ pub enum Needs {
     Scope(&'static str),
     /// A credential that the service itself checks: `Authorization` is passed on as it is.
     OwnCredential,
+    /// A browser that shows a page: its cookies are passed on, and no token is looked at.
+    Page,
 }
 
 /// One operation.
@@ -230,11 +232,16 @@ pub fn services() -> Vec<&'static str> {
     services
 }
 
+/// Whether a path is that of a standard protocol, which has no prefix before it.
+pub fn is_standard(path: &str) -> bool {
+    path.starts_with("/.well-known/") || path.starts_with("/oauth2/") || path == "/userinfo"
+}
+
 /// Where the service sees a path, and whether it is under the API's prefix.
 pub fn service_path(path: &str) -> Option<&str> {
     match path.strip_prefix(PREFIX) {
-        Some(inner) if inner.starts_with('/') && !inner.starts_with("/.well-known") => Some(inner),
-        _ if path.starts_with("/.well-known/") => Some(path),
+        Some(inner) if inner.starts_with('/') && !is_standard(inner) => Some(inner),
+        _ if is_standard(path) => Some(path),
         _ => None,
     }
 }

@@ -111,7 +111,7 @@ fn references(value: &Value) -> Vec<&str> {
 }
 
 fn public_path(path: &str) -> String {
-    if path.starts_with("/.well-known") { path.to_owned() } else { format!("{}{path}", access::PREFIX) }
+    if access::is_standard(path) { path.to_owned() } else { format!("{}{path}", access::PREFIX) }
 }
 
 /// Renames a service's schemas that another service's of the same name would clash with.
@@ -174,7 +174,7 @@ fn describe(operation: &Operation, described: &Value) -> Value {
             described["security"] = json!([{"bearer": []}]);
         }
         Needs::OwnCredential => add("401", "`unauthenticated`"),
-        Needs::Nothing => {
+        Needs::Nothing | Needs::Page => {
             described.as_object_mut().map(|map| map.remove("security"));
         }
     }

@@ -63,7 +63,7 @@ async fn identify(ctx: &Ctx, operation: &Operation, parts: &Parts) -> Result<Cal
         ));
     }
     let token = match operation.needs {
-        Needs::OwnCredential => None,
+        Needs::OwnCredential | Needs::Page => None,
         _ => token::of_request(&parts.headers)?,
     };
     let mut caller = match token {
@@ -71,7 +71,7 @@ async fn identify(ctx: &Ctx, operation: &Operation, parts: &Parts) -> Result<Cal
         None => Caller::anonymous(&SERVICE),
     };
     match operation.needs {
-        Needs::Nothing | Needs::OwnCredential => {}
+        Needs::Nothing | Needs::OwnCredential | Needs::Page => {}
         Needs::Token | Needs::Scope(_) if token.is_none() => {
             return Err(Problem::unauthenticated("This needs an access token: sign in first."));
         }
@@ -192,10 +192,13 @@ fn sign(
         DEADLINE,
         HeaderValue::from(u64::try_from(operation.patience.as_millis()).unwrap_or(u64::MAX)),
     );
-    if operation.needs == Needs::OwnCredential
-        && let Some(credential) = parts.headers.get(header::AUTHORIZATION)
-    {
-        headers.insert(header::AUTHORIZATION, credential.clone());
+    let own = match operation.needs {
+        Needs::OwnCredential => header::AUTHORIZATION,
+        Needs::Page => header::COOKIE,
+        Needs::Nothing | Needs::Token | Needs::Scope(_) => return Ok(()),
+    };
+    for credential in parts.headers.get_all(&own) {
+        headers.append(&own, credential.clone());
     }
     Ok(())
 }

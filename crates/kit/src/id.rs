@@ -129,10 +129,14 @@ impl RequestId {
 ids! {
     /// A person's account.
     UserId = "usr";
-    /// An OAuth client that acts for itself.
+    /// An OAuth client: a program that signs people in, or acts for itself.
     ClientId = "cli";
     /// A sign-in: the family of refresh tokens that descend from it.
     SessionId = "ses";
+    /// A browser in which a person is signed in.
+    BrowserId = "brs";
+    /// An entry of the audit log.
+    AuditId = "aud";
     /// An access token (`jti`).
     TokenId = "tok";
     /// A product of the catalogue.

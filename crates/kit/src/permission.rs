@@ -82,6 +82,28 @@ pub mod scope {
     pub const USERS_WRITE: &str = "users:write";
     /// Operate the suite: metrics, key rotation.
     pub const SUITE: &str = "suite";
+    /// See which programs may ask for tokens.
+    pub const CLIENTS_READ: &str = "clients:read";
+    /// Decide which programs may ask for tokens.
+    pub const CLIENTS_WRITE: &str = "clients:write";
+    /// Read what happened that matters to security.
+    pub const AUDIT_READ: &str = "audit:read";
+    /// Ask of every token whether it is good.
+    pub const TOKENS_INTROSPECT: &str = "tokens:introspect";
+
+    /// Sign in with OpenID Connect: who the person is (OpenID Connect Core, section 5.4).
+    pub const OPENID: &str = "openid";
+    /// The person's name and language.
+    pub const PROFILE: &str = "profile";
+    /// The person's e-mail address.
+    pub const EMAIL: &str = "email";
+    /// The person's telephone number.
+    pub const PHONE: &str = "phone";
+    /// Go on while the person is away.
+    pub const OFFLINE_ACCESS: &str = "offline_access";
+
+    /// What a person may grant whatever their roles are.
+    pub const OF_OPENID: &[&str] = &[OPENID, PROFILE, EMAIL, PHONE, OFFLINE_ACCESS];
 
     pub(super) const OF_MERCHANTS: &[&str] = &[
         ACCOUNT,
@@ -116,6 +138,10 @@ pub mod scope {
         USERS_READ,
         USERS_WRITE,
         SUITE,
+        CLIENTS_READ,
+        CLIENTS_WRITE,
+        AUDIT_READ,
+        TOKENS_INTROSPECT,
     ];
 
     /// Every scope with what it allows, for the documentation.
@@ -137,7 +163,21 @@ pub mod scope {
         (USERS_READ, "Read everybody's account"),
         (USERS_WRITE, "Change everybody's account and roles"),
         (SUITE, "Operate the suite: metrics, key rotation"),
+        (CLIENTS_READ, "See which programs may ask for tokens"),
+        (CLIENTS_WRITE, "Decide which programs may ask for tokens"),
+        (AUDIT_READ, "Read what happened that matters to security"),
+        (TOKENS_INTROSPECT, "Ask of every token whether it is good"),
+        (OPENID, "Sign in with OpenID Connect"),
+        (PROFILE, "Read the person's name and language"),
+        (EMAIL, "Read the person's e-mail address"),
+        (PHONE, "Read the person's telephone number"),
+        (OFFLINE_ACCESS, "Go on while the person is away"),
     ];
+
+    /// The scope of this name, if there is one.
+    pub fn named(name: &str) -> Option<&'static str> {
+        ALL.iter().map(|(scope, _)| *scope).find(|scope| *scope == name)
+    }
 }
 
 /// The scopes of all these roles together, each once.

@@ -1,5 +1,8 @@
 //! The SQL.
 
+pub mod clients;
+pub mod codes;
+
 use serde::Serialize;
 use souk_kit::id::{SessionId, UserId};
 use souk_kit::{Conn, DbError, Row, Timestamp, Tx, params};
