@@ -4,6 +4,7 @@
 //! with the variable `identity_key`. A service believes nothing else, so exposing one by mistake opens nothing.
 
 use crate::id::{ClientId, UserId};
+use crate::permission::scope::ACCOUNT;
 use crate::permission::{Role, scopes_of};
 use crate::problem::Problem;
 use crate::service::Service;
@@ -185,9 +186,10 @@ impl Caller {
         }
     }
 
-    /// Refuses everybody but the owner, and whoever has `scope` over other people's things.
+    /// Refuses everybody but the owner, with a token for their whole account, and whoever has `scope` over other people's
+    /// things.
     pub fn owns_or_has(&self, owner: UserId, scope: &str) -> Result<(), Problem> {
-        if self.subject == Subject::User(owner) {
+        if self.subject == Subject::User(owner) && self.has(ACCOUNT) {
             return Ok(());
         }
         self.needs(scope)
