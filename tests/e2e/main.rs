@@ -1,6 +1,7 @@
 //! The end-to-end tests: the real components, over HTTP. What the actors can do is in `tests/src/`.
 
 mod administration;
+mod audit;
 mod auth;
 mod auth_alone;
 mod bad_input;
