@@ -21,8 +21,8 @@ const MAINTENANCE_KEY: &str = "SOUK_MAINTENANCE_KEY";
 /// Run everything that CI checks, or some of the tests.
 ///
 /// Without arguments: formatting, the components, clippy for this machine and for WebAssembly, dependencies
-/// (cargo-deny), all tests, generated files, independent OAuth clients (npm and PyPI), and the end-to-end tests once more on the real Spin
-/// when there is one.
+/// (cargo-deny), all tests, generated files, independent OAuth clients (npm and PyPI), and the end-to-end tests once
+/// more on the real Spin when there is one.
 /// With a NAME: the components, then only the tests whose name contains it. With --url: only the end-to-end tests,
 /// against a suite that runs already.
 #[derive(Args)]
