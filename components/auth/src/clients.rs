@@ -8,6 +8,9 @@ use utoipa::ToSchema;
 /// The suite's own, which signs in by `/auth/login`.
 pub const OURS: &str = "souk-web";
 
+/// What every secret of a client begins with.
+pub const SECRET_PREFIX: &str = "scs_";
+
 /// Whether a program can keep a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,4 +63,31 @@ impl Client {
 /// The client of this id that is not disabled.
 pub async fn find(conn: &Conn, id: &str) -> Result<Option<Client>> {
     Ok(clients::find(conn, id).await?.filter(|client| client.disabled_at.is_none()))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A public client with these scopes.
+    pub fn client(scopes: &[&str]) -> Client {
+        let now = Timestamp::now();
+        Client {
+            id: "cli_x".into(),
+            name: "x".into(),
+            kind: Kind::Public,
+            secret_hash: None,
+            old_secret_hash: None,
+            old_secret_until: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            grants: Vec::new(),
+            first_party: false,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+            disabled_at: None,
+        }
+    }
 }

@@ -1,14 +1,18 @@
 //! The keys that sign access tokens: kept encrypted, published as a JWK set, rotated without invalidating anything.
 
-use crate::audit::{self, Entry, Kind, Origin};
+use crate::audit::{self, Entry, Kind};
 use crate::store::{self, StoredKey};
 use crate::token;
 use axum::Json;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use http::{HeaderName, header};
-use jwt_simple::algorithms::ES256KeyPair;
+use jwt_simple::algorithms::{ECDSAP256PublicKeyLike, ES256KeyPair, ES256PublicKey};
+use jwt_simple::claims::JWTClaims;
+use jwt_simple::common::VerificationOptions;
+use jwt_simple::token::{Token, TokenMetadata};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use souk_kit::permission::scope;
 use souk_kit::{Caller, Conn, Ctx, Problem, Result, Timestamp, settings};
@@ -26,6 +30,8 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 const CACHE_CONTROL: &str = "public, max-age=300";
 
 const NONCE_BYTES: usize = 24;
+/// Longer tokens than ours ever are.
+const MAX_TOKEN: usize = 8192;
 
 struct Known {
     pair: Arc<ES256KeyPair>,
@@ -73,7 +79,7 @@ async fn make(ctx: &Ctx) -> Result<ES256KeyPair> {
         return Ok(made);
     }
     store::add_key(&mut tx, &sealed, published_until(now)).await?;
-    audit::record(&tx, made(&sealed, &Origin::suite())).await?;
+    audit::record(&tx, made(Entry::of_the_suite(Kind::KeysRotated), &sealed)).await?;
     tx.commit().await?;
     Ok(pair)
 }
@@ -85,7 +91,7 @@ fn published_until(successor_signs_from: Timestamp) -> Timestamp {
 }
 
 /// Adds a key that will sign soon, unless one is waiting already. Answers when it will.
-async fn add_next(ctx: &Ctx, origin: &Origin) -> Result<Timestamp> {
+async fn add_next(ctx: &Ctx, entry: Entry) -> Result<Timestamp> {
     let signs_from = Timestamp::now().after(PUBLISHED_AHEAD);
     let (_, sealed) = generate(signs_from).await?;
     let mut tx = ctx.begin().await?;
@@ -95,14 +101,14 @@ async fn add_next(ctx: &Ctx, origin: &Origin) -> Result<Timestamp> {
         return Ok(signs_from);
     }
     store::add_key(&mut tx, &sealed, published_until(signs_from)).await?;
-    audit::record(&tx, made(&sealed, origin)).await?;
+    audit::record(&tx, made(entry, &sealed)).await?;
     tx.commit().await?;
     Ok(signs_from)
 }
 
 /// That a key was made, for the audit log.
-fn made(key: &StoredKey, origin: &Origin) -> Entry {
-    Entry::new(Kind::KeysRotated, origin).with("kid", &key.kid).with("signs_from", key.signs_from)
+fn made(entry: Entry, key: &StoredKey) -> Entry {
+    entry.with("kid", &key.kid).with("signs_from", key.signs_from)
 }
 
 /// Rotates when the newest key is old.
@@ -110,7 +116,7 @@ pub async fn rotate_if_old(ctx: &Ctx) -> Result<()> {
     let keys = store::keys(&ctx.conn().await?).await?;
     let oldest = Timestamp::now().before(ROTATED_AFTER);
     if keys.first().is_some_and(|newest| newest.signs_from < oldest) {
-        add_next(ctx, &Origin::suite()).await?;
+        add_next(ctx, Entry::of_the_suite(Kind::KeysRotated)).await?;
     }
     Ok(())
 }
@@ -162,6 +168,20 @@ async fn open(key: &StoredKey) -> Result<Option<ES256KeyPair>> {
     Ok(opened)
 }
 
+/// The claims of a token that a published key has signed; nothing when none has, or when they are not as `options` say.
+pub async fn verify<C: Serialize + DeserializeOwned>(
+    ctx: &Ctx,
+    token: &str,
+    options: VerificationOptions,
+) -> Result<Option<JWTClaims<C>>> {
+    let metadata = Token::decode_metadata(token).ok().filter(|it| it.algorithm() == "ES256");
+    let Some(kid) = metadata.as_ref().and_then(TokenMetadata::key_id) else { return Ok(None) };
+    let keys = store::keys(&ctx.conn().await?).await?;
+    let key = keys.iter().find(|key| key.kid == kid).and_then(|key| ES256PublicKey::from_jwk(&key.jwk).ok());
+    let options = VerificationOptions { max_token_length: Some(MAX_TOKEN), ..options };
+    Ok(key.and_then(|key| key.verify_token::<C>(token, Some(options)).ok()))
+}
+
 /// A JWK set (RFC 7517).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JwkSet {
@@ -192,8 +212,8 @@ pub struct Rotation {
 /// signed has expired. Nothing that is valid becomes invalid.
 #[utoipa::path(post, path = "/auth/keys/rotate", tag = "auth", security(("bearer" = ["suite"])),
     responses((status = 200, body = Rotation)))]
-pub async fn rotate(ctx: Ctx, caller: Caller, origin: Origin) -> Result<Json<Rotation>> {
+pub async fn rotate(ctx: Ctx, caller: Caller) -> Result<Json<Rotation>> {
     caller.needs(scope::SUITE)?;
     current(&ctx).await?;
-    Ok(Json(Rotation { signs_from: add_next(&ctx, &origin).await? }))
+    Ok(Json(Rotation { signs_from: add_next(&ctx, Entry::new(Kind::KeysRotated, &ctx)).await? }))
 }

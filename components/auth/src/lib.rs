@@ -1,5 +1,7 @@
 //! Signing in: who proves to be somebody gets an access token that the gateway believes, and a way to get the next one.
 //!
+//! To whom: people, by the suite's own client (`/auth/login`); programs, by OAuth 2.1 and OpenID Connect (`/oauth2/*`).
+//!
 //! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; no
 //! session outlives the password that it was begun with, but for the one that changed it; a key is published before it signs
 //! and until everything that it signed has expired; neither a refresh token nor a private key can be read from the database.
@@ -12,17 +14,28 @@
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
 mod audit;
+mod client_admin;
+mod client_auth;
 mod clients;
 mod code;
+mod discovery;
+mod exchange;
+mod family;
+mod id_token;
+mod introspection;
 mod keys;
 mod oauth_error;
 mod opaque;
 mod problem;
+mod redirect;
 mod refresh;
+mod revocation;
+mod scopes;
 mod session;
 mod sign_in;
 mod store;
 mod token;
+mod userinfo;
 
 use serde::Deserialize;
 use souk_kit::{Ctx, Database, Event, Problem, Result, Service, Tx};
@@ -58,11 +71,20 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(session::list))
         .routes(routes!(session::end))
         .routes(routes!(audit::search))
+        .routes(routes!(exchange::exchange))
+        .routes(routes!(introspection::introspect))
+        .routes(routes!(revocation::revoke))
+        .routes(routes!(userinfo::read, userinfo::read_by_post))
+        .routes(routes!(client_admin::list, client_admin::create))
+        .routes(routes!(client_admin::read, client_admin::update, client_admin::delete))
+        .routes(routes!(client_admin::rotate_secret))
+        .routes(routes!(discovery::openid))
+        .routes(routes!(discovery::oauth))
         .routes(routes!(keys::published))
         .routes(routes!(keys::rotate))
 }
 
-/// Ends the sessions of who left, and those that an old password opened.
+/// Ends what signs in who left, and what an old password opened.
 async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
     #[derive(Deserialize)]
     struct PasswordChanged {
@@ -74,7 +96,10 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
         return Err(Problem::forbidden("Only users can tell of people."));
     }
     let ended = match event.kind.as_str() {
-        "souk.user.deleted" => Some(store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?),
+        "souk.user.deleted" => {
+            store::forget_consents(tx, &event.subject).await?;
+            Some(store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?)
+        }
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
             let keep = changed.keep_session.as_deref();

@@ -1,5 +1,6 @@
 //! Everything this service refuses, beside what the kit does.
 
+use crate::family::Stop;
 use http::StatusCode;
 use souk_kit::client::Reply;
 use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
@@ -18,9 +19,21 @@ const REFRESH_TOKEN_REUSED: Spec = Spec::new(
     "The refresh token was used before",
     "Somebody has used this token already: the owner or a thief. The session has been ended; sign in again.",
 );
+const CLIENT_HAS_NO_SECRET: Spec = Spec::new(
+    409,
+    "client-has-no-secret",
+    "A public client has no secret",
+    "It runs where its user can read it, and could keep none. Create a confidential client instead.",
+);
 
 /// All of them, for the documentation.
-pub const ALL: &[Spec] = &[WRONG_CREDENTIALS, TOO_MANY_ATTEMPTS, INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED];
+pub const ALL: &[Spec] = &[
+    WRONG_CREDENTIALS,
+    TOO_MANY_ATTEMPTS,
+    INVALID_REFRESH_TOKEN,
+    REFRESH_TOKEN_REUSED,
+    CLIENT_HAS_NO_SECRET,
+];
 
 /// A refusal of this service.
 #[derive(Debug)]
@@ -33,9 +46,20 @@ pub enum AuthError {
     InvalidRefreshToken,
     /// The refresh token was used before.
     RefreshTokenReused,
+    /// The client is a public one.
+    ClientHasNoSecret,
 }
 
 impl AuthError {
+    /// What it means here that a session does not go on.
+    pub fn of_stop(stop: Stop) -> Problem {
+        match stop {
+            Stop::Unknown => Self::InvalidRefreshToken.into(),
+            Stop::Reused => Self::RefreshTokenReused.into(),
+            Stop::Fault(problem) => problem,
+        }
+    }
+
     /// What users' refusal to confirm a password means here.
     pub fn of_check(reply: &Reply) -> Problem {
         match reply.status {
@@ -55,6 +79,7 @@ impl Refusal for AuthError {
             Self::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
             Self::InvalidRefreshToken => INVALID_REFRESH_TOKEN,
             Self::RefreshTokenReused => REFRESH_TOKEN_REUSED,
+            Self::ClientHasNoSecret => CLIENT_HAS_NO_SECRET,
         }
     }
 

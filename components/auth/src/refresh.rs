@@ -83,23 +83,22 @@ fn mac(session: &Session, generation: i64, key: &Secret) -> Result<Hmac<Sha256>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::family::Begun;
     use souk_kit::id::UserId;
 
     fn session() -> Session {
         let now = Timestamp::now();
-        let (address, user_agent) = (None, None);
-        Session {
-            id: SessionId::new(),
+        let begun = Begun {
             user_id: UserId::new(),
-            salt: vec![7; 16],
             password_version: 1,
-            generation: 3,
-            address,
-            user_agent,
-            created_at: now,
-            last_used_at: now,
-            expires_at: now,
-        }
+            auth_time: now,
+            methods: vec!["pwd".into()],
+            browser_id: None,
+            address: None,
+            user_agent: None,
+        };
+        let session = Session::begin(begun, "souk-web", None).unwrap();
+        Session { salt: vec![7; 16], generation: 3, last_used_at: now, ..session }
     }
 
     #[test]

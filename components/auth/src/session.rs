@@ -1,6 +1,6 @@
 //! One's own sessions: where one is signed in.
 
-use crate::audit::{self, Entry, Kind, Origin};
+use crate::audit::{self, Entry, Kind};
 use crate::store;
 use axum::Json;
 use http::StatusCode;
@@ -54,27 +54,22 @@ pub async fn list(ctx: Ctx, caller: Caller) -> Result<Json<Sessions>> {
 /// End one of one's sessions.
 #[utoipa::path(delete, path = "/auth/sessions/{id}", tag = "auth", security(("bearer" = ["account"])),
     params(("id" = SessionId, Path, description = "The sign-in")), responses((status = 204), (status = 404, body = ProblemDocument)))]
-pub async fn end(
-    ctx: Ctx,
-    caller: Caller,
-    origin: Origin,
-    PathId(id): PathId<SessionId>,
-) -> Result<StatusCode> {
+pub async fn end(ctx: Ctx, caller: Caller, PathId(id): PathId<SessionId>) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
-    match end_of(&ctx, id, caller.user_id()?, &origin).await? {
+    match end_of(&ctx, id, caller.user_id()?).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found()),
     }
 }
 
 /// Ends a session of a person, and notes who did. Whether there was one.
-pub async fn end_of(ctx: &Ctx, id: SessionId, user: UserId, origin: &Origin) -> Result<bool> {
+pub async fn end_of(ctx: &Ctx, id: SessionId, user: UserId) -> Result<bool> {
     let tx = ctx.begin().await?;
     if !store::end(&tx, id, Some(user)).await? {
         tx.rollback().await?;
         return Ok(false);
     }
-    audit::record(&tx, Entry::new(Kind::SessionEnded, origin).user(user).session(id)).await?;
+    audit::record(&tx, Entry::new(Kind::SessionEnded, ctx).user(user).session(id)).await?;
     tx.commit().await?;
     Ok(true)
 }

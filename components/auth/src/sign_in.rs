@@ -1,19 +1,21 @@
 //! Sign in, go on, sign out.
 
-use crate::audit::{self, Entry, Kind, Origin};
+use crate::audit::{self, Entry, Kind};
+use crate::clients::OURS;
+use crate::family::{self, Begun};
 use crate::problem::AuthError;
-use crate::refresh::{self, Claim, Usage};
+use crate::refresh;
 use crate::session;
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_kit::client::Reply;
-use souk_kit::id::{SessionId, UserId};
+use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
@@ -84,12 +86,6 @@ struct Proven {
     password_version: i64,
 }
 
-/// What a person is to the shop, as users says.
-#[derive(Deserialize)]
-struct Standing {
-    roles: Vec<Role>,
-}
-
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
     let key = settings::key("auth_encryption_key").await?;
     let (access_token, scope) = token::access(ctx, session, roles).await?;
@@ -111,56 +107,48 @@ async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> 
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Login, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`wrong-credentials`"),
     (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
-pub async fn login(ctx: Ctx, caller: Caller, origin: Origin, Valid(login): Valid<Login>) -> Result<Tokens> {
+pub async fn login(
+    ctx: Ctx,
+    caller: Caller,
+    headers: HeaderMap,
+    Valid(login): Valid<Login>,
+) -> Result<Tokens> {
     let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
     let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
     if !reply.status.is_success() {
-        return Err(refused(&ctx, &origin, &login.email, &reply).await?);
+        return Err(refused(&ctx, &login.email, &reply).await?);
     }
     let who: Proven = reply.json()?;
-    let mut salt = vec![0; 16];
-    getrandom::fill(&mut salt).map_err(|error| Problem::internal(format!("randomness: {error}")))?;
-    let now = Timestamp::now();
-    let session = Session {
-        id: SessionId::new(),
+    let begun = Begun {
         user_id: who.user_id,
-        salt,
         password_version: who.password_version,
-        generation: 1,
+        auth_time: Timestamp::now(),
+        methods: vec!["pwd".into()],
+        browser_id: None,
         address: caller.address,
-        user_agent: origin.user_agent.clone(),
-        created_at: now,
-        last_used_at: now,
-        expires_at: now.after(store::LIFETIME),
+        user_agent: family::user_agent(&headers),
     };
+    let session = Session::begin(begun, OURS, None)?;
     let tokens = tokens(&ctx, &session, &who.roles).await?;
     let mut tx = ctx.begin().await?;
     if !store::begin(&mut tx, &session).await? {
         return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
     }
-    let entry = Entry::new(Kind::SignedIn, &origin).user(session.user_id).session(session.id);
+    let entry = Entry::new(Kind::SignedIn, &ctx).user(session.user_id).session(session.id).client(OURS);
     audit::record(&tx, entry.email(&login.email).await?).await?;
     tx.commit().await?;
     Ok(tokens)
 }
 
 /// Notes that users refused to confirm a password, and answers what that means here.
-async fn refused(ctx: &Ctx, origin: &Origin, email: &str, reply: &Reply) -> Result<Problem> {
+async fn refused(ctx: &Ctx, email: &str, reply: &Reply) -> Result<Problem> {
     let kind = match reply.status {
         StatusCode::UNAUTHORIZED => Kind::SignInFailed,
         StatusCode::TOO_MANY_REQUESTS => Kind::SignInSlowed,
         _ => return Ok(AuthError::of_check(reply)),
     };
-    audit::record_failure(ctx, Entry::new(kind, origin).email(email).await?).await?;
+    audit::record_failure(ctx, Entry::new(kind, ctx).email(email).await?).await?;
     Ok(AuthError::of_check(reply))
-}
-
-/// The session of a genuine refresh token, of whatever generation; nothing when there is none.
-async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)>> {
-    let Some(claim) = Claim::read(token) else { return Ok(None) };
-    let Some(session) = store::find(&ctx.conn().await?, claim.session).await? else { return Ok(None) };
-    let is_genuine = claim.is_genuine(&session, &settings::key("auth_encryption_key").await?)?;
-    Ok(is_genuine.then_some((session, claim)))
 }
 
 /// Get new tokens for a refresh token.
@@ -170,57 +158,11 @@ async fn session_of(ctx: &Ctx, token: &Secret) -> Result<Option<(Session, Claim)
 /// anew.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Refresh, responses((status = 200, body = Tokens),
     (status = 401, body = ProblemDocument, description = "`invalid-refresh-token`, `refresh-token-reused`")))]
-pub async fn refresh(ctx: Ctx, origin: Origin, Valid(body): Valid<Refresh>) -> Result<Tokens> {
-    let (session, claim) =
-        session_of(&ctx, &body.refresh_token).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    if claim.usage(&session, Timestamp::now()) == Usage::Reuse {
-        return reused(&ctx, &session, &origin).await;
-    }
-    let roles = roles_of(&ctx, &session).await?;
-    let session = go_on(&ctx, session, &claim, &origin).await?;
+pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result<Tokens> {
+    let (session, claim) = family::open(&ctx, &body.refresh_token, OURS).await.map_err(AuthError::of_stop)?;
+    let roles = family::roles_now(&ctx, &session).await.map_err(AuthError::of_stop)?;
+    let session = family::go_on(&ctx, session, &claim).await.map_err(AuthError::of_stop)?;
     tokens(&ctx, &session, &roles).await
-}
-
-/// What the session's owner is to the shop, now. The session of who is nobody any more ends.
-async fn roles_of(ctx: &Ctx, session: &Session) -> Result<Vec<Role>> {
-    let path = format!("/internal/users/{}", session.user_id);
-    let reply = ctx.call(Method::GET, "users", path).send().await?;
-    if reply.status == StatusCode::NOT_FOUND {
-        store::end(&ctx.conn().await?, session.id, None).await?;
-        return Err(AuthError::InvalidRefreshToken.into());
-    }
-    Ok(reply.json::<Standing>()?.roles)
-}
-
-/// Moves a session to its next generation, unless the same token has done so a moment ago.
-async fn go_on(ctx: &Ctx, session: Session, claim: &Claim, origin: &Origin) -> Result<Session> {
-    let conn = ctx.conn().await?;
-    if claim.usage(&session, Timestamp::now()) == Usage::First
-        && let Some(next) = store::advance(&conn, &session).await?
-    {
-        return Ok(next);
-    }
-    // Somebody else was faster: the session has gone on, or it has ended.
-    let session = store::find(&conn, session.id).await?.ok_or(AuthError::InvalidRefreshToken)?;
-    match claim.usage(&session, Timestamp::now()) {
-        Usage::Again => Ok(session),
-        Usage::First | Usage::Reuse => reused(ctx, &session, origin).await,
-    }
-}
-
-async fn reused<T>(ctx: &Ctx, session: &Session, origin: &Origin) -> Result<T> {
-    let tx = ctx.begin().await?;
-    if store::end(&tx, session.id, None).await? {
-        let entry = Entry::new(Kind::RefreshReused, origin).user(session.user_id).session(session.id);
-        audit::record(&tx, entry).await?;
-    }
-    tx.commit().await?;
-    souk_kit::log(
-        souk_kit::Level::Warn,
-        "a refresh token was used twice; its session has been ended",
-        json!({"request.id": ctx.request_id(), "session.id": session.id, "user.id": session.user_id}),
-    );
-    Err(AuthError::RefreshTokenReused.into())
 }
 
 /// Sign out.
@@ -229,21 +171,18 @@ async fn reused<T>(ctx: &Ctx, session: &Session, origin: &Origin) -> Result<T> {
 /// stays good until it expires, ten minutes at most. Signing out twice is no error.
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Logout>, responses((status = 204),
     (status = 401, body = ProblemDocument)))]
-pub async fn logout(
-    ctx: Ctx,
-    caller: Caller,
-    origin: Origin,
-    body: Option<Valid<Logout>>,
-) -> Result<StatusCode> {
+pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
     let ended = match body.and_then(|Valid(body)| body.refresh_token) {
-        Some(token) => session_of(&ctx, &token).await?.map(|(session, _)| (session.id, session.user_id)),
+        Some(token) => {
+            family::of_token(&ctx, &token).await?.map(|(session, _)| (session.id, session.user_id))
+        }
         None => {
             let user = caller.user_id()?;
             caller.session.as_deref().and_then(|id| id.parse().ok()).map(|id| (id, user))
         }
     };
     if let Some((id, user)) = ended {
-        session::end_of(&ctx, id, user, &origin).await?;
+        session::end_of(&ctx, id, user).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -218,9 +218,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let token = parts.headers.get(IDENTITY).and_then(|value| value.to_str().ok());
         let token =
             token.ok_or_else(|| Problem::unauthenticated("No identity assertion came with the request."))?;
-        let service = parts.extensions.get::<crate::Ctx>().map(crate::Ctx::service);
-        let service = service.ok_or_else(|| Problem::internal("request without a context"))?;
-        let caller = Self::verify(token, service.name)?;
+        let ctx = parts.extensions.get::<crate::Ctx>();
+        let ctx = ctx.ok_or_else(|| Problem::internal("request without a context"))?;
+        let caller = Self::verify(token, ctx.service().name)?;
+        ctx.knows(&caller);
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }

@@ -10,19 +10,14 @@ mod store;
 
 pub use search::*;
 
-use axum::extract::FromRequestParts;
 use hmac::{Hmac, KeyInit, Mac};
-use http::header;
-use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use souk_kit::{Caller, Conn, Ctx, Event, Problem, Result, Timestamp, network, settings};
+use souk_kit::{Conn, Ctx, Event, Problem, Result, Timestamp, network, settings};
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// The longest name of a browser that is kept.
-const MAX_USER_AGENT: usize = 200;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What is counted together happened within the same minute.
 const TOGETHER_MS: i64 = 60_000;
@@ -86,43 +81,37 @@ impl Kind {
     }
 }
 
-/// Who did something, and from where. As an argument of a handler: who asks.
+/// Who did something, and from where.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Origin {
+struct Origin {
     /// Who acts: an id, `anonymous` or `service`.
     #[serde(default)]
-    pub actor: Option<String>,
+    actor: Option<String>,
     /// Where the request came from.
     #[serde(default)]
-    pub address: Option<String>,
+    address: Option<String>,
     /// With what.
     #[serde(default)]
-    pub user_agent: Option<String>,
+    user_agent: Option<String>,
     /// Finds the request in every log.
     #[serde(default)]
-    pub request_id: Option<String>,
+    request_id: Option<String>,
 }
 
 impl Origin {
-    /// The suite itself, at its own hour.
-    pub fn suite() -> Self {
-        Self { actor: Some("service".into()), ..Self::default() }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Origin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let caller = <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        let ctx = Ctx::from_request_parts(parts, state).await?;
-        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self {
-            actor: Some(caller.subject.to_string()),
-            address: caller.address,
-            user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+    /// Who asks, and from where.
+    fn of(ctx: &Ctx) -> Self {
+        Self {
+            actor: ctx.actor().map(str::to_owned),
+            address: ctx.address().map(str::to_owned),
+            user_agent: ctx.user_agent().map(str::to_owned),
             request_id: Some(ctx.request_id().to_owned()),
-        })
+        }
+    }
+
+    /// The suite itself, when it is time.
+    fn suite() -> Self {
+        Self { actor: Some("service".into()), ..Self::default() }
     }
 }
 
@@ -140,9 +129,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What happened, and who caused it.
-    pub fn new(kind: Kind, origin: &Origin) -> Self {
-        let (origin, at) = (origin.clone(), Timestamp::now());
+    /// What happened, and by whose request.
+    pub fn new(kind: Kind, ctx: &Ctx) -> Self {
+        Self::by(kind, Origin::of(ctx))
+    }
+
+    /// What the suite did of itself.
+    pub fn of_the_suite(kind: Kind) -> Self {
+        Self::by(kind, Origin::suite())
+    }
+
+    fn by(kind: Kind, origin: Origin) -> Self {
+        let at = Timestamp::now();
         Self { kind, at, origin, user: None, client: None, session: None, email: None, detail: Map::new() }
     }
 
@@ -175,7 +173,7 @@ impl Entry {
     /// What users told of, with how many sessions that ended; nothing when it is none of the log's business.
     pub fn of_event(event: &Event, sessions_ended: Option<usize>) -> Result<Option<Self>> {
         let Some(kind) = Kind::of_event(&event.kind) else { return Ok(None) };
-        let mut entry = Self::new(kind, &event.data()?).user(&event.subject);
+        let mut entry = Self::by(kind, event.data()?).user(&event.subject);
         entry.at = event.time;
         entry.detail = event.data.as_object().cloned().unwrap_or_default();
         for told in ["actor", "address", "user_agent", "request_id", "keep_session", "password_version"] {
@@ -232,7 +230,7 @@ mod tests {
 
     fn failure(kind: Kind, address: &str, at: i64) -> Entry {
         let origin = Origin { address: Some(address.into()), ..Origin::default() };
-        Entry { at: Timestamp::from_millis(at), ..Entry::new(kind, &origin) }
+        Entry { at: Timestamp::from_millis(at), ..Entry::by(kind, origin) }
     }
 
     #[test]

@@ -2,14 +2,17 @@
 
 pub mod clients;
 pub mod codes;
+pub mod revoked;
 
 use serde::Serialize;
-use souk_kit::id::{SessionId, UserId};
+use souk_kit::id::{BrowserId, SessionId, UserId};
 use souk_kit::{Conn, DbError, Row, Timestamp, Tx, params};
 use std::time::Duration;
 
 /// How long a session lasts that is not used.
 pub const IDLE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a browser's session lasts that is not used.
+pub const BROWSER_IDLE: Duration = Duration::from_secs(12 * 3600);
 /// How long a session lasts at most.
 pub const LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How many sessions a person can have; the least used one ends for a new one.
@@ -24,6 +27,13 @@ pub const NO_PASSWORD: i64 = i64::MAX;
 pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
+    pub client_id: String,
+    pub browser_id: Option<BrowserId>,
+    /// What was granted; nothing when it is all that the roles give.
+    pub scope: Option<String>,
+    /// When the person proved who they are; nothing when that was when it began.
+    pub auth_time: Option<Timestamp>,
+    pub methods: Vec<String>,
     pub salt: Vec<u8>,
     pub password_version: i64,
     pub generation: i64,
@@ -45,6 +55,11 @@ fn session(row: Row<'_>) -> Result<Session, DbError> {
     Ok(Session {
         id: row.parse("id")?,
         user_id: row.parse("user_id")?,
+        client_id: row.get("client_id")?,
+        browser_id: row.optional("browser_id")?,
+        scope: row.get("scope")?,
+        auth_time: row.get("auth_time")?,
+        methods: row.json("methods")?,
         salt: row.get("salt")?,
         password_version: row.get("password_version")?,
         generation: row.get("generation")?,
@@ -62,8 +77,8 @@ pub async fn begin(tx: &mut Tx, session: &Session) -> Result<bool, DbError> {
     let begun = tx
         .one(
             "INSERT INTO sessions (id, user_id, salt, address, user_agent, created_at, last_used_at, expires_at,
-                                   password_version)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8
+                                   password_version, client_id, browser_id, scope, auth_time, methods)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
               WHERE NOT EXISTS (SELECT 1 FROM newest_passwords WHERE user_id = ?2 AND password_version > ?8)
              RETURNING 1 AS begun",
             params![
@@ -74,7 +89,12 @@ pub async fn begin(tx: &mut Tx, session: &Session) -> Result<bool, DbError> {
                 session.user_agent.as_deref(),
                 session.created_at,
                 session.expires_at,
-                session.password_version
+                session.password_version,
+                session.client_id.as_str(),
+                session.browser_id,
+                session.scope.as_deref(),
+                session.auth_time,
+                serde_json::json!(session.methods).to_string()
             ],
             |row| row.get::<i64>("begun"),
         )
@@ -118,7 +138,8 @@ pub async fn end(conn: &Conn, id: SessionId, user: Option<UserId>) -> Result<boo
 }
 
 /// Ends the sessions of a person's earlier passwords, but for one that may go on as if begun with the newest, and lets no
-/// more of them begin. Answers how many it ended. News may come late, twice and in any order.
+/// more of them begin; where such a password opened a browser's session, or gave a code, that ends too. News may come late,
+/// twice and in any order. Answers how many sessions ended.
 pub async fn end_before(
     tx: &mut Tx,
     user_id: &str,
@@ -137,8 +158,19 @@ pub async fn end_before(
         params![user_id, password_version, keep],
     )
     .await?;
-    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND password_version < ?2 RETURNING 1 AS ended";
-    Ok(tx.all(sql, params![user_id, password_version], |row| row.get::<i64>("ended")).await?.len())
+    let mut ended = 0;
+    for table in ["sessions", "browsers", "codes"] {
+        let sql =
+            format!("DELETE FROM {table} WHERE user_id = ?1 AND password_version < ?2 RETURNING 1 AS ended");
+        let rows = tx.all(&sql, params![user_id, password_version], |row| row.get::<i64>("ended")).await?;
+        ended += if table == "codes" { 0 } else { rows.len() };
+    }
+    Ok(ended)
+}
+
+/// Forgets what somebody who left has allowed.
+pub async fn forget_consents(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
+    tx.exec("DELETE FROM consents WHERE user_id = ?1", params![user_id]).await
 }
 
 /// A person's sessions, the last used first.
@@ -149,9 +181,15 @@ pub async fn list(conn: &Conn, user_id: UserId) -> Result<Vec<Session>, DbError>
     conn.all(sql, params![user_id, now, now.before(IDLE)], session).await
 }
 
-/// Forgets sessions that have ended by themselves, old news, and keys that signed nothing that still holds.
+/// Forgets what has ended by itself, old news, and keys that signed nothing that still holds.
 pub async fn purge(conn: &Conn) -> Result<(), DbError> {
     let now = Timestamp::now();
+    conn.exec("DELETE FROM browsers WHERE expires_at <= ?1", params![now]).await?;
+    let idle = params![now.before(BROWSER_IDLE)];
+    conn.exec("DELETE FROM browsers WHERE last_used_at <= ?1", idle).await?;
+    codes::purge(conn, now).await?;
+    clients::purge(conn, now).await?;
+    revoked::purge(conn, now).await?;
     conn.exec("DELETE FROM sessions WHERE expires_at <= ?1", params![now]).await?;
     conn.exec("DELETE FROM sessions WHERE last_used_at <= ?1", params![now.before(IDLE)]).await?;
     let news = params![now.before(NEWS_KEPT)];
