@@ -1,6 +1,6 @@
 //! Sessions: the families of refresh tokens, however they began.
 
-use crate::audit::{self, Entry, Kind};
+use crate::audit::{self, Act, Entry};
 use crate::clients::Client;
 use crate::opaque;
 use crate::refresh::{Claim, Usage};
@@ -124,7 +124,7 @@ async fn end_of_reused(ctx: &Ctx, session: &Session) -> Stop {
 async fn end_and_note(ctx: &Ctx, session: &Session) -> Result<()> {
     let tx = ctx.begin().await?;
     if store::end(&tx, session.id, None).await? {
-        let entry = Entry::new(Kind::RefreshReused, ctx).user(session.user_id).session(session.id);
+        let entry = Entry::new(Act::RefreshReused, ctx).user(session.user_id).session(session.id);
         audit::record(&tx, entry.client(&session.client_id)).await?;
     }
     Ok(tx.commit().await?)

@@ -1,6 +1,6 @@
 //! The keys that sign access tokens: kept encrypted, published as a JWK set, rotated without invalidating anything.
 
-use crate::audit::{self, Entry, Kind};
+use crate::audit::{self, Act, Entry};
 use crate::store::{self, StoredKey};
 use crate::token;
 use axum::Json;
@@ -79,7 +79,7 @@ async fn make(ctx: &Ctx) -> Result<ES256KeyPair> {
         return Ok(made);
     }
     store::add_key(&mut tx, &sealed, published_until(now)).await?;
-    audit::record(&tx, made(Entry::of_the_suite(Kind::KeysRotated), &sealed)).await?;
+    audit::record(&tx, made(Entry::of_the_suite(Act::KeysRotated), &sealed)).await?;
     tx.commit().await?;
     Ok(pair)
 }
@@ -116,7 +116,7 @@ pub async fn rotate_if_old(ctx: &Ctx) -> Result<()> {
     let keys = store::keys(&ctx.conn().await?).await?;
     let oldest = Timestamp::now().before(ROTATED_AFTER);
     if keys.first().is_some_and(|newest| newest.signs_from < oldest) {
-        add_next(ctx, Entry::of_the_suite(Kind::KeysRotated)).await?;
+        add_next(ctx, Entry::of_the_suite(Act::KeysRotated)).await?;
     }
     Ok(())
 }
@@ -215,5 +215,5 @@ pub struct Rotation {
 pub async fn rotate(ctx: Ctx, caller: Caller) -> Result<Json<Rotation>> {
     caller.needs(scope::SUITE)?;
     current(&ctx).await?;
-    Ok(Json(Rotation { signs_from: add_next(&ctx, Entry::new(Kind::KeysRotated, &ctx)).await? }))
+    Ok(Json(Rotation { signs_from: add_next(&ctx, Entry::new(Act::KeysRotated, &ctx)).await? }))
 }

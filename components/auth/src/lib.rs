@@ -14,18 +14,28 @@
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
 mod audit;
+mod authorize;
+mod browser;
 mod client_admin;
 mod client_auth;
 mod clients;
 mod code;
+mod consent;
+mod cookie;
+mod csrf;
 mod discovery;
 mod exchange;
 mod family;
+mod hint;
 mod id_token;
 mod introspection;
 mod keys;
+mod logout;
 mod oauth_error;
 mod opaque;
+mod page;
+mod pages;
+mod person;
 mod problem;
 mod redirect;
 mod refresh;
@@ -71,6 +81,10 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(session::list))
         .routes(routes!(session::end))
         .routes(routes!(audit::search))
+        .routes(routes!(authorize::show, authorize::step))
+        .routes(routes!(logout::show, logout::step))
+        .routes(routes!(consent::list))
+        .routes(routes!(consent::withdraw))
         .routes(routes!(exchange::exchange))
         .routes(routes!(introspection::introspect))
         .routes(routes!(revocation::revoke))

@@ -28,7 +28,7 @@ pub struct OAuthErrorDocument {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident $constructor:ident = $text:literal;)+) => {
+    ($($(#[$doc:meta])+ $variant:ident = $text:literal;)+) => {
         /// The codes that are registered for OAuth, those of them that we use.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code { $($(#[$doc])+ $variant,)+ }
@@ -39,53 +39,73 @@ macro_rules! codes {
                 match self { $(Self::$variant => $text,)+ }
             }
         }
-
-        impl OAuthError {
-            $($(#[$doc])+ pub fn $constructor(description: impl Into<String>) -> Self {
-                Self::refused(Code::$variant, description)
-            })+
-        }
     };
 }
 
 codes! {
     /// A parameter is missing, comes twice, or is malformed.
-    InvalidRequest invalid_request = "invalid_request";
+    InvalidRequest = "invalid_request";
     /// The client could not be authenticated.
-    InvalidClient invalid_client = "invalid_client";
+    InvalidClient = "invalid_client";
     /// The code or the refresh token is not good, or belongs to another client.
-    InvalidGrant invalid_grant = "invalid_grant";
+    InvalidGrant = "invalid_grant";
     /// The client may not do this.
-    UnauthorizedClient unauthorized_client = "unauthorized_client";
+    UnauthorizedClient = "unauthorized_client";
     /// There is no such grant.
-    UnsupportedGrantType unsupported_grant_type = "unsupported_grant_type";
+    UnsupportedGrantType = "unsupported_grant_type";
     /// The scope is unknown, malformed, or more than can be granted.
-    InvalidScope invalid_scope = "invalid_scope";
+    InvalidScope = "invalid_scope";
     /// The person, or we, said no.
-    AccessDenied access_denied = "access_denied";
+    AccessDenied = "access_denied";
     /// There is no such response type.
-    UnsupportedResponseType unsupported_response_type = "unsupported_response_type";
+    UnsupportedResponseType = "unsupported_response_type";
     /// Something of ours failed, told by a redirect.
-    ServerError server_error = "server_error";
+    ServerError = "server_error";
     /// Something of ours is busy, told by a redirect.
-    TemporarilyUnavailable temporarily_unavailable = "temporarily_unavailable";
+    TemporarilyUnavailable = "temporarily_unavailable";
     /// Nobody is signed in, and nobody may be asked.
-    LoginRequired login_required = "login_required";
+    LoginRequired = "login_required";
     /// Consent is missing, and nobody may be asked.
-    ConsentRequired consent_required = "consent_required";
-    /// Somebody would have to be asked, and may not be.
-    InteractionRequired interaction_required = "interaction_required";
-    /// Another account would have to be chosen, and nobody may be asked.
-    AccountSelectionRequired account_selection_required = "account_selection_required";
+    ConsentRequired = "consent_required";
     /// Request objects are not read.
-    RequestNotSupported request_not_supported = "request_not_supported";
+    RequestNotSupported = "request_not_supported";
     /// Request objects are not fetched.
-    RequestUriNotSupported request_uri_not_supported = "request_uri_not_supported";
+    RequestUriNotSupported = "request_uri_not_supported";
     /// Clients do not register themselves.
-    RegistrationNotSupported registration_not_supported = "registration_not_supported";
+    RegistrationNotSupported = "registration_not_supported";
 }
 
 impl OAuthError {
+    /// A parameter is missing, comes twice, or is malformed.
+    pub fn invalid_request(description: impl Into<String>) -> Self {
+        Self::refused(Code::InvalidRequest, description)
+    }
+
+    /// The client could not be authenticated.
+    pub fn invalid_client(description: impl Into<String>) -> Self {
+        Self::refused(Code::InvalidClient, description)
+    }
+
+    /// The code or the refresh token is not good, or belongs to another client.
+    pub fn invalid_grant(description: impl Into<String>) -> Self {
+        Self::refused(Code::InvalidGrant, description)
+    }
+
+    /// The client may not do this.
+    pub fn unauthorized_client(description: impl Into<String>) -> Self {
+        Self::refused(Code::UnauthorizedClient, description)
+    }
+
+    /// There is no such grant.
+    pub fn unsupported_grant_type(description: impl Into<String>) -> Self {
+        Self::refused(Code::UnsupportedGrantType, description)
+    }
+
+    /// The scope is unknown, malformed, or more than can be granted.
+    pub fn invalid_scope(description: impl Into<String>) -> Self {
+        Self::refused(Code::InvalidScope, description)
+    }
+
     /// A refusal. The description is kept to the characters that the RFC allows.
     pub fn refused(code: Code, description: impl Into<String>) -> Self {
         let allowed = |c: &char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');

@@ -1,8 +1,6 @@
 //! Everything this service refuses, beside what the kit does.
 
 use crate::family::Stop;
-use http::StatusCode;
-use souk_kit::client::Reply;
 use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
 use souk_kit::{Problem, Refusal, Spec};
 use std::time::Duration;
@@ -57,17 +55,6 @@ impl AuthError {
             Stop::Unknown => Self::InvalidRefreshToken.into(),
             Stop::Reused => Self::RefreshTokenReused.into(),
             Stop::Fault(problem) => problem,
-        }
-    }
-
-    /// What users' refusal to confirm a password means here.
-    pub fn of_check(reply: &Reply) -> Problem {
-        match reply.status {
-            StatusCode::UNAUTHORIZED => Self::WrongCredentials.into(),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Self::TooManyAttempts(reply.retry_after().unwrap_or_default()).into()
-            }
-            _ => reply.unexpected(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Sign in, go on, sign out.
 
-use crate::audit::{self, Entry, Kind};
+use crate::audit::{self, Act, Entry};
 use crate::clients::OURS;
 use crate::family::{self, Begun};
 use crate::problem::AuthError;
 use crate::refresh;
-use crate::session;
+use crate::session::{self, Id};
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
@@ -14,11 +14,11 @@ use garde::Validate;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use souk_kit::client::Reply;
 use souk_kit::id::UserId;
 use souk_kit::permission::Role;
 use souk_kit::problem::ProblemDocument;
-use souk_kit::{Caller, Ctx, Problem, Result, Secret, Timestamp, Valid, settings};
+use souk_kit::{Caller, Ctx, Result, Secret, Timestamp, Valid, settings};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// E-mail address and password.
@@ -80,10 +80,35 @@ impl IntoResponse for Tokens {
 
 /// Whose password it is, as users says.
 #[derive(Deserialize)]
-struct Proven {
-    user_id: UserId,
-    roles: Vec<Role>,
-    password_version: i64,
+pub struct Proven {
+    pub user_id: UserId,
+    pub roles: Vec<Role>,
+    pub password_version: i64,
+}
+
+/// What users says of a password.
+pub enum Checked {
+    /// It is the password of this account.
+    Proven(Proven),
+    /// No account has this e-mail address and password.
+    Wrong,
+    /// Too many attempts have failed.
+    TooMany(Duration),
+}
+
+/// Asks users whether a password is right. A wrong one is noted.
+pub async fn check(ctx: &Ctx, email: &str, password: &Secret, address: Option<&str>) -> Result<Checked> {
+    let check = json!({"email": email, "password": password.expose(), "address": address});
+    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
+    let (kind, refused) = match reply.status {
+        StatusCode::UNAUTHORIZED => (Act::SignInFailed, Checked::Wrong),
+        StatusCode::TOO_MANY_REQUESTS => {
+            (Act::SignInSlowed, Checked::TooMany(reply.retry_after().unwrap_or_default()))
+        }
+        _ => return reply.json().map(Checked::Proven),
+    };
+    audit::record_failure(ctx, Entry::new(kind, ctx).email(email).await?).await?;
+    Ok(refused)
 }
 
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
@@ -113,12 +138,11 @@ pub async fn login(
     headers: HeaderMap,
     Valid(login): Valid<Login>,
 ) -> Result<Tokens> {
-    let check = json!({"email": login.email, "password": login.password.expose(), "address": caller.address});
-    let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
-    if !reply.status.is_success() {
-        return Err(refused(&ctx, &login.email, &reply).await?);
-    }
-    let who: Proven = reply.json()?;
+    let who = match check(&ctx, &login.email, &login.password, caller.address.as_deref()).await? {
+        Checked::Proven(who) => who,
+        Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
+        Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
+    };
     let begun = Begun {
         user_id: who.user_id,
         password_version: who.password_version,
@@ -134,21 +158,10 @@ pub async fn login(
     if !store::begin(&mut tx, &session).await? {
         return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
     }
-    let entry = Entry::new(Kind::SignedIn, &ctx).user(session.user_id).session(session.id).client(OURS);
+    let entry = Entry::new(Act::SignedIn, &ctx).user(session.user_id).session(session.id).client(OURS);
     audit::record(&tx, entry.email(&login.email).await?).await?;
     tx.commit().await?;
     Ok(tokens)
-}
-
-/// Notes that users refused to confirm a password, and answers what that means here.
-async fn refused(ctx: &Ctx, email: &str, reply: &Reply) -> Result<Problem> {
-    let kind = match reply.status {
-        StatusCode::UNAUTHORIZED => Kind::SignInFailed,
-        StatusCode::TOO_MANY_REQUESTS => Kind::SignInSlowed,
-        _ => return Ok(AuthError::of_check(reply)),
-    };
-    audit::record_failure(ctx, Entry::new(kind, ctx).email(email).await?).await?;
-    Ok(AuthError::of_check(reply))
 }
 
 /// Get new tokens for a refresh token.
@@ -182,7 +195,7 @@ pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Re
         }
     };
     if let Some((id, user)) = ended {
-        session::end_of(&ctx, id, user).await?;
+        session::end_of(&ctx, Id::App(id), user).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,9 +3,9 @@
 use http::Method;
 use matchit::Router;
 use souk_kit::permission::scope::{
-    ACCOUNT, AUDIT_READ, BILLING_READ, CUSTOMERS_READ, CUSTOMERS_WRITE, INVENTORY_READ, INVENTORY_WRITE,
-    ORDERS_READ, ORDERS_WRITE, PAYMENTS_READ, PAYMENTS_WRITE, PRICES_WRITE, PRODUCTS_WRITE, SUITE,
-    TRANSACTIONS_READ, TRANSACTIONS_WRITE, USERS_READ, USERS_WRITE,
+    ACCOUNT, AUDIT_READ, BILLING_READ, CLIENTS_READ, CLIENTS_WRITE, CUSTOMERS_READ, CUSTOMERS_WRITE,
+    INVENTORY_READ, INVENTORY_WRITE, OPENID, ORDERS_READ, ORDERS_WRITE, PAYMENTS_READ, PAYMENTS_WRITE,
+    PRICES_WRITE, PRODUCTS_WRITE, SUITE, TRANSACTIONS_READ, TRANSACTIONS_WRITE, USERS_READ, USERS_WRITE,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -60,7 +60,7 @@ pub struct Operation {
     pub patience: Duration,
 }
 
-use Needs::{Holder, Nothing, OwnCredential, Owner, Scope};
+use Needs::{Holder, Nothing, OwnCredential, Owner, Page, Scope};
 
 const MEGABYTE: u64 = 1 << 20;
 /// An image of 5 MB, and a little room so that the service can say itself what is too much.
@@ -91,8 +91,27 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/auth/logout",                    "auth",     Nothing),
     (Method::GET,    "/auth/sessions",                  "auth",     Scope(ACCOUNT)),
     (Method::DELETE, "/auth/sessions/{id}",             "auth",     Scope(ACCOUNT)),
+    (Method::GET,    "/auth/consents",                  "auth",     Scope(ACCOUNT)),
+    (Method::DELETE, "/auth/consents/{client_id}",      "auth",     Scope(ACCOUNT)),
     (Method::GET,    "/auth/audit",                     "auth",     Scope(AUDIT_READ)),
     (Method::POST,   "/auth/keys/rotate",               "auth",     Scope(SUITE)),
+    (Method::GET,    "/auth/clients",                   "auth",     Scope(CLIENTS_READ)),
+    (Method::POST,   "/auth/clients",                   "auth",     Scope(CLIENTS_WRITE)),
+    (Method::GET,    "/auth/clients/{id}",              "auth",     Scope(CLIENTS_READ)),
+    (Method::PATCH,  "/auth/clients/{id}",              "auth",     Scope(CLIENTS_WRITE)),
+    (Method::DELETE, "/auth/clients/{id}",              "auth",     Scope(CLIENTS_WRITE)),
+    (Method::POST,   "/auth/clients/{id}/secret",       "auth",     Scope(CLIENTS_WRITE)),
+    (Method::POST,   "/oauth2/token",                   "auth",     OwnCredential),
+    (Method::POST,   "/oauth2/introspect",              "auth",     OwnCredential),
+    (Method::POST,   "/oauth2/revoke",                  "auth",     OwnCredential),
+    (Method::GET,    "/userinfo",                       "auth",     Scope(OPENID)),
+    (Method::POST,   "/userinfo",                       "auth",     Scope(OPENID)),
+    (Method::GET,    "/.well-known/openid-configuration", "auth",   Nothing),
+    (Method::GET,    "/.well-known/oauth-authorization-server", "auth", Nothing),
+    (Method::GET,    "/oauth2/authorize",               "auth",     Page),
+    (Method::POST,   "/oauth2/authorize",               "auth",     Page),
+    (Method::GET,    "/oauth2/logout",                  "auth",     Page),
+    (Method::POST,   "/oauth2/logout",                  "auth",     Page),
     (Method::GET,    "/.well-known/jwks.json",          "auth",     Nothing),
 
     (Method::GET,    "/products",                       "products", Nothing),
@@ -322,6 +341,8 @@ mod tests {
         for path in [
             "/api/v1/internal/maintenance",
             "/api/v1/metrics",
+            "/api/v1/oauth2/token",
+            "/api/v1/userinfo",
             "/users",
             "/api/v1",
             "/api/v1users",

@@ -1,4 +1,4 @@
-//! Internal: auth asks whether a password is right, and what roles somebody has; customers ask who a person is.
+//! Internal: auth asks whether a password is right, and what roles somebody has; auth and customers ask who a person is.
 
 use crate::account::Profile;
 use crate::guess::{self, Guess};
@@ -75,7 +75,7 @@ pub async fn roles(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Resu
 #[utoipa::path(get, path = "/internal/persons/{id}", tag = "internal", params(("id" = UserId, Path, description = "The account")),
     responses((status = 200, body = Profile), (status = 404, body = ProblemDocument)))]
 pub async fn person(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Profile>> {
-    caller.must_be_service("customers")?;
+    caller.must_be_service("customers").or_else(|_| caller.must_be_service("auth"))?;
     Ok(Json(store::find(&ctx.conn().await?, id).await?))
 }
 

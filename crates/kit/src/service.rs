@@ -28,7 +28,7 @@ use std::time::Instant;
 use tower_service::Service as _;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr};
+use utoipa::openapi::{ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What a component is. Declared once, as a `static`, and handed to [`serve`].
@@ -135,7 +135,7 @@ impl Service {
     }
 }
 
-/// Says of every refusal that it is a problem document; utoipa takes all bodies for plain JSON.
+/// Says of every problem document that it is one; utoipa takes all bodies for plain JSON.
 fn declare_problems(document: &mut OpenApi) {
     let operations = document.paths.paths.values_mut().flat_map(|item| {
         [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
@@ -143,8 +143,15 @@ fn declare_problems(document: &mut OpenApi) {
             .flatten()
     });
     for (status, response) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
-        if let RefOr::T(response) = response
-            && status.starts_with(['4', '5'])
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| match content {
+            RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => {
+                schema.ref_location.ends_with("/Problem")
+            }
+            _ => false,
+        };
+        if status.starts_with(['4', '5'])
+            && response.content.get("application/json").is_some_and(is_problem)
             && let Some(content) = response.content.shift_remove("application/json")
         {
             response.content.insert(PROBLEM_JSON.to_owned(), content);

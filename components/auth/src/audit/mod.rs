@@ -24,7 +24,7 @@ const TOGETHER_MS: i64 = 60_000;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum Kind {
+pub enum Act {
     /// Somebody signed in.
     #[serde(rename = "sign_in.ok")]
     SignedIn,
@@ -40,6 +40,33 @@ pub enum Kind {
     /// A refresh token was used twice; its session ended.
     #[serde(rename = "refresh.reused")]
     RefreshReused,
+    /// An authorization code came again, from another client or without its proof; what it gave has ended. Counted likewise.
+    #[serde(rename = "code.reused")]
+    CodeReused,
+    /// A person allowed a client something.
+    #[serde(rename = "consent.given")]
+    ConsentGiven,
+    /// A person took back what they had allowed a client.
+    #[serde(rename = "consent.withdrawn")]
+    ConsentWithdrawn,
+    /// A client took a token back.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked,
+    /// A client was registered.
+    #[serde(rename = "client.created")]
+    ClientCreated,
+    /// A client was changed.
+    #[serde(rename = "client.changed")]
+    ClientChanged,
+    /// A client was deleted; its sessions ended.
+    #[serde(rename = "client.deleted")]
+    ClientDeleted,
+    /// A client got a new secret.
+    #[serde(rename = "client.secret")]
+    ClientSecret,
+    /// A client could not prove who it is. Counted likewise.
+    #[serde(rename = "client.refused")]
+    ClientRefused,
     /// A new signing key was made.
     #[serde(rename = "keys.rotated")]
     KeysRotated,
@@ -57,10 +84,10 @@ pub enum Kind {
     RolesChanged,
 }
 
-impl Kind {
+impl Act {
     /// Whether anybody can cause it as often as they like.
     const fn is_failure(self) -> bool {
-        matches!(self, Self::SignInFailed | Self::SignInSlowed)
+        matches!(self, Self::SignInFailed | Self::SignInSlowed | Self::CodeReused | Self::ClientRefused)
     }
 
     /// Its name, as the log has it.
@@ -118,7 +145,7 @@ impl Origin {
 /// Something that happened, to be noted.
 #[derive(Debug)]
 pub struct Entry {
-    kind: Kind,
+    kind: Act,
     at: Timestamp,
     origin: Origin,
     user: Option<String>,
@@ -130,16 +157,16 @@ pub struct Entry {
 
 impl Entry {
     /// What happened, and by whose request.
-    pub fn new(kind: Kind, ctx: &Ctx) -> Self {
+    pub fn new(kind: Act, ctx: &Ctx) -> Self {
         Self::by(kind, Origin::of(ctx))
     }
 
     /// What the suite did of itself.
-    pub fn of_the_suite(kind: Kind) -> Self {
+    pub fn of_the_suite(kind: Act) -> Self {
         Self::by(kind, Origin::suite())
     }
 
-    fn by(kind: Kind, origin: Origin) -> Self {
+    fn by(kind: Act, origin: Origin) -> Self {
         let at = Timestamp::now();
         Self { kind, at, origin, user: None, client: None, session: None, email: None, detail: Map::new() }
     }
@@ -172,7 +199,7 @@ impl Entry {
 
     /// What users told of, with how many sessions that ended; nothing when it is none of the log's business.
     pub fn of_event(event: &Event, sessions_ended: Option<usize>) -> Result<Option<Self>> {
-        let Some(kind) = Kind::of_event(&event.kind) else { return Ok(None) };
+        let Some(kind) = Act::of_event(&event.kind) else { return Ok(None) };
         let mut entry = Self::by(kind, event.data()?).user(&event.subject);
         entry.at = event.time;
         entry.detail = event.data.as_object().cloned().unwrap_or_default();
@@ -228,28 +255,28 @@ async fn email_hash(email: &str) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn failure(kind: Kind, address: &str, at: i64) -> Entry {
+    fn failure(kind: Act, address: &str, at: i64) -> Entry {
         let origin = Origin { address: Some(address.into()), ..Origin::default() };
         Entry { at: Timestamp::from_millis(at), ..Entry::by(kind, origin) }
     }
 
     #[test]
     fn a_kind_goes_by_one_name() {
-        assert_eq!(Kind::SignInFailed.name(), "sign_in.failed");
-        assert_eq!(serde_json::from_value::<Kind>(json!("sign_in.failed")).unwrap(), Kind::SignInFailed);
+        assert_eq!(Act::SignInFailed.name(), "sign_in.failed");
+        assert_eq!(serde_json::from_value::<Act>(json!("sign_in.failed")).unwrap(), Act::SignInFailed);
     }
 
     #[test]
     fn the_same_failure_of_one_network_and_minute_is_one() {
-        let one = failure(Kind::SignInFailed, "192.0.2.7", 60_000).flood();
+        let one = failure(Act::SignInFailed, "192.0.2.7", 60_000).flood();
         assert!(one.is_some());
-        assert_eq!(one, failure(Kind::SignInFailed, "192.0.2.8", 119_999).flood());
+        assert_eq!(one, failure(Act::SignInFailed, "192.0.2.8", 119_999).flood());
         let others = [
-            failure(Kind::SignInSlowed, "192.0.2.7", 60_000),
-            failure(Kind::SignInFailed, "192.0.3.7", 60_000),
-            failure(Kind::SignInFailed, "192.0.2.7", 120_000),
-            failure(Kind::SignInFailed, "192.0.2.7", 60_000).user("usr_1"),
-            Entry { email: Some(vec![1]), ..failure(Kind::SignInFailed, "192.0.2.7", 60_000) },
+            failure(Act::SignInSlowed, "192.0.2.7", 60_000),
+            failure(Act::SignInFailed, "192.0.3.7", 60_000),
+            failure(Act::SignInFailed, "192.0.2.7", 120_000),
+            failure(Act::SignInFailed, "192.0.2.7", 60_000).user("usr_1"),
+            Entry { email: Some(vec![1]), ..failure(Act::SignInFailed, "192.0.2.7", 60_000) },
         ];
         for other in others {
             assert_ne!(one, other.flood(), "{other:?}");
@@ -258,8 +285,8 @@ mod tests {
 
     #[test]
     fn what_only_the_entitled_can_do_is_never_counted_together() {
-        assert_eq!(failure(Kind::SignedIn, "192.0.2.7", 0).flood(), None);
-        assert_eq!(failure(Kind::RefreshReused, "192.0.2.7", 0).flood(), None);
+        assert_eq!(failure(Act::SignedIn, "192.0.2.7", 0).flood(), None);
+        assert_eq!(failure(Act::RefreshReused, "192.0.2.7", 0).flood(), None);
     }
 
     #[test]
@@ -276,7 +303,7 @@ mod tests {
                          "password_version": 2, "keep_session": null}),
         };
         let entry = Entry::of_event(&event("souk.user.roles_changed"), Some(3)).unwrap().unwrap();
-        assert_eq!((entry.kind, entry.at), (Kind::RolesChanged, Timestamp::from_millis(5)));
+        assert_eq!((entry.kind, entry.at), (Act::RolesChanged, Timestamp::from_millis(5)));
         assert_eq!((entry.user.as_deref(), entry.origin.actor.as_deref()), (Some("usr_1"), Some("usr_2")));
         assert_eq!(Value::Object(entry.detail), json!({"roles": ["admin"], "sessions_ended": 3}));
         assert!(Entry::of_event(&event("souk.user.moved"), None).unwrap().is_none());

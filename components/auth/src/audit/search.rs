@@ -1,6 +1,6 @@
 //! Searching the log, for administrators.
 
-use super::{Kind, email_hash, store};
+use super::{Act, email_hash, store};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub struct AuditQuery {
     /// Of this kind.
     #[garde(skip)]
     #[param(inline)]
-    kind: Option<Kind>,
+    kind: Option<Act>,
     /// About this client.
     #[garde(inner(length(min = 1, max = 64)))]
     client: Option<String>,
@@ -47,7 +47,7 @@ pub struct AuditQuery {
 /// The same, ready to be looked up.
 pub struct Filter {
     pub user: Option<String>,
-    pub kind: Option<Kind>,
+    pub kind: Option<Act>,
     pub client: Option<String>,
     pub address: Option<String>,
     pub email: Option<Vec<u8>>,
@@ -68,7 +68,7 @@ pub struct Record {
     pub last_at: Timestamp,
     /// How often within that minute. More than once only for what anybody can cause.
     pub times: i64,
-    pub kind: Kind,
+    pub kind: Act,
     /// The account that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,

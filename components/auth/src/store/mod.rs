@@ -1,7 +1,9 @@
 //! The SQL.
 
+pub mod browsers;
 pub mod clients;
 pub mod codes;
+pub mod consents;
 pub mod revoked;
 
 use serde::Serialize;
@@ -173,12 +175,17 @@ pub async fn forget_consents(tx: &mut Tx, user_id: &str) -> Result<(), DbError> 
     tx.exec("DELETE FROM consents WHERE user_id = ?1", params![user_id]).await
 }
 
-/// A person's sessions, the last used first.
-pub async fn list(conn: &Conn, user_id: UserId) -> Result<Vec<Session>, DbError> {
-    let sql = "SELECT * FROM sessions WHERE user_id = ?1 AND expires_at > ?2 AND last_used_at > ?3
-               ORDER BY last_used_at DESC, id DESC";
+/// A person's sessions and the names of their clients, the last used first.
+pub async fn list_named(conn: &Conn, user_id: UserId) -> Result<Vec<(Session, String)>, DbError> {
+    let sql = "SELECT sessions.*, clients.name AS client FROM sessions JOIN clients ON clients.id = client_id
+                WHERE user_id = ?1 AND expires_at > ?2 AND last_used_at > ?3
+                ORDER BY last_used_at DESC, sessions.id DESC";
     let now = Timestamp::now();
-    conn.all(sql, params![user_id, now, now.before(IDLE)], session).await
+    conn.all(sql, params![user_id, now, now.before(IDLE)], |row| {
+        let client = row.get("client")?;
+        Ok((session(row)?, client))
+    })
+    .await
 }
 
 /// Forgets what has ended by itself, old news, and keys that signed nothing that still holds.
