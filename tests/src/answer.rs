@@ -28,6 +28,16 @@ const INSIDES: &[&str] = &[
     "RUST_",
 ];
 
+/// What OAuth's own endpoints refuse with.
+const OAUTH_ERRORS: &[&str] = &[
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+];
+
 /// An answer.
 #[must_use = "say what is expected of the answer: `is`, `is_refused`, `accept`"]
 #[derive(Debug)]
@@ -57,8 +67,11 @@ impl Answer {
         if status.is_client_error() || status.is_server_error() {
             let fault = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
             assert!(!fault || person.place().expects_faults(), "{answer} is a fault of ours");
-            if request.method != Method::HEAD {
-                answer.is_a_problem_document(contract::problem_kinds(person).await);
+            match answer.header("content-type").unwrap_or_default() {
+                _ if request.method == Method::HEAD => {}
+                "application/json" if request.path.starts_with("/oauth2/") => answer.is_an_oauth_error(),
+                kind if kind.starts_with("text/html") && request.path.starts_with("/oauth2/") => {}
+                _ => answer.is_a_problem_document(contract::problem_kinds(person).await),
             }
         }
         Ok(answer)
@@ -100,6 +113,33 @@ impl Answer {
             needed.as_ref().is_none_or(|name| self.headers.contains_key(name)),
             "{self} lacks {needed:?}"
         );
+    }
+
+    /// RFC 6749, section 5.2.
+    fn is_an_oauth_error(&self) {
+        let document = self.json.as_ref().unwrap_or_else(|| panic!("{self} is no JSON"));
+        let code = document["error"].as_str().unwrap_or_else(|| panic!("{self} has no error"));
+        let wanted = if code == "invalid_client" { 401 } else { 400 };
+        assert_eq!(self.status.as_u16(), wanted, "the status of {code} in {self}");
+        assert!(OAUTH_ERRORS.contains(&code), "{self} is of an unknown kind");
+        let about = document["error_description"].as_str().unwrap_or_default();
+        let is_allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        assert!(!about.is_empty() && about.bytes().all(is_allowed), "the description of {self}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "caching of {self}");
+        let challenge = self.header("www-authenticate");
+        assert_eq!(
+            challenge.is_some_and(|it| it.starts_with("Basic ")),
+            wanted == 401,
+            "{self}: {challenge:?}"
+        );
+    }
+
+    /// A refusal of an OAuth endpoint, by its code.
+    #[track_caller]
+    pub fn is_oauth_error(self, code: &str) -> Refused {
+        let document = self.json.as_ref().unwrap_or_else(|| panic!("{self} is no JSON"));
+        assert_eq!(document["error"], code, "{self}");
+        Refused(self)
     }
 
     /// A success with exactly this status.

@@ -29,6 +29,7 @@ mod ending;
 pub mod feeds;
 pub mod inventory;
 pub mod ledger;
+pub mod oauth;
 pub mod opened;
 pub mod orders;
 pub mod payments;
