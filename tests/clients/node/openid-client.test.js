@@ -203,7 +203,7 @@ test('who signs out is signed out here and there, and is sent where the client w
 
 test('a new secret takes over from the old one without a gap', async () => {
   const client = await register({ grants: ['client_credentials'], scopes: ['customers:read'] })
-  const { secret } = await asAdmin('POST', `/api/v1/auth/clients/${client.id}/secret`, { overlap_s: 60 })
+  const { client_secret: secret } = await asAdmin('POST', `/api/v1/auth/clients/${client.id}/secret`, { overlap_s: 60 })
   assert.notEqual(secret, client.secret)
   for (const each of [secret, client.secret]) {
     const config = await configured(client, oidc.ClientSecretBasic(each))

@@ -46,7 +46,7 @@ export async function signUp(name) {
 
 /** The administrator registers a client: `id`, and `secret` unless it is public. */
 export async function register(fields = {}) {
-  return asAdmin('POST', '/api/v1/auth/clients', {
+  const { id, client_secret: secret } = await asAdmin('POST', '/api/v1/auth/clients', {
     name: 'An independent client',
     kind: 'confidential',
     redirect_uris: [redirectUri],
@@ -55,4 +55,5 @@ export async function register(fields = {}) {
     grants: ['authorization_code', 'refresh_token'],
     ...fields,
   })
+  return { id, secret }
 }

@@ -44,7 +44,8 @@ def register(**fields):
         "scopes": ["openid", "profile", "email", "offline_access"],
         "grants": ["authorization_code", "refresh_token"],
     }
-    return call("POST", "/api/v1/auth/clients", client | fields, admin_token())
+    made = call("POST", "/api/v1/auth/clients", client | fields, admin_token())
+    return {"id": made["id"], "secret": made.get("client_secret")}
 
 
 class Form(HTMLParser):
