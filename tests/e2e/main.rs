@@ -1,6 +1,7 @@
 //! The end-to-end tests: the real components, over HTTP. What the actors can do is in `tests/src/`.
 
 mod administration;
+mod audit;
 mod auth;
 mod auth_alone;
 mod authorize;
@@ -42,6 +43,9 @@ mod login_pages;
 mod logout;
 mod mail;
 mod methods;
+mod oauth_attacks;
+mod oauth_audit;
+mod oauth_timing;
 mod order_changes;
 mod order_races;
 mod orders;
