@@ -117,12 +117,14 @@ async fn load(
 ) -> Counts {
     let mut counts = Counts::default();
     let mut connection = Connection::new(address);
+    let mut values = Values::default();
     for number in first.. {
         let asked = Instant::now();
         if asked >= end {
             break;
         }
-        let status = take(&mut connection, &journeys[number % journeys.len()]).await.unwrap_or(0);
+        let status = take(&mut connection, &journeys[number % journeys.len()], &mut values).await;
+        let status = status.unwrap_or(0);
         counts.all += 1;
         if asked >= begin {
             counts.latencies.record(asked.elapsed());
@@ -138,17 +140,17 @@ thread_local! {
 }
 
 /// Takes a journey as far as its requests succeed; the last status.
-async fn take(connection: &mut Connection, journey: &Journey) -> Result<u16> {
+async fn take(connection: &mut Connection, journey: &Journey, values: &mut Values) -> Result<u16> {
     if let [request] = journey.as_slice()
         && request.is_fixed()
         && !request.needs_answer()
     {
         return connection.ask(&request.bytes(&Values::default())).await;
     }
-    let mut values = Values::new(JOURNEYS.replace(JOURNEYS.get() + 1));
+    values.begin(JOURNEYS.replace(JOURNEYS.get() + 1));
     let mut status = 0;
     for request in journey {
-        status = step(connection, request, &mut values).await?;
+        status = step(connection, request, values).await?;
         if !(200..300).contains(&status) {
             break;
         }

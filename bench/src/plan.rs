@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 /// A request as the plan has it. In `path`, `headers` and `body`, `{{name}}` stands for what an earlier answer of the same
-/// journey gave, and `{{new}}` for a text that is another one in every journey.
+/// journey gave, or of one before it on the same connection, and `{{new}}` for a text that is another one in every journey.
 #[derive(Deserialize)]
 struct Planned {
     #[serde(default = "get")]
@@ -97,15 +97,15 @@ impl Request {
     }
 }
 
-/// What the answers of one journey gave.
+/// What the answers on one connection gave.
 #[derive(Default)]
 pub struct Values(BTreeMap<String, String>);
 
 impl Values {
-    /// Those of a journey that begins; `number` is its own within this run.
-    pub fn new(number: u64) -> Self {
+    /// A journey begins; `number` is its own within this run.
+    pub fn begin(&mut self, number: u64) {
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        Self(BTreeMap::from([("new".to_owned(), format!("{run:x}-{number}"))]))
+        self.0.insert("new".to_owned(), format!("{run:x}-{number}"));
     }
 
     /// Takes what a request keeps from its answer.
@@ -163,7 +163,8 @@ mod tests {
             {"method": "POST", "path": "/carts/{{cart}}", "headers": {"key": "{{new}}"}, "body": "{\"a\":{\"b\":\"{{cart}}\"}}"}
         ]]);
         let journeys = read(&plan.to_string(), "test").unwrap();
-        let mut values = Values::new(7);
+        let mut values = Values::default();
+        values.begin(7);
         values.take(&journeys[0][0].keep, &json!({"id": "crt_1"})).unwrap();
         let text = String::from_utf8(journeys[0][1].bytes(&values).into_owned()).unwrap();
         assert!(text.starts_with("POST /carts/crt_1 HTTP/1.1\r\nhost: test\r\nkey: "), "{text}");

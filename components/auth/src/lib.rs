@@ -2,12 +2,14 @@
 //!
 //! To whom: people, by the suite's own client (`/auth/login`); programs, by OAuth 2.1 and OpenID Connect (`/oauth2/*`).
 //!
-//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; no
-//! session outlives the password that it was begun with, but for the one that changed it; a key is published before it signs
-//! and until everything that it signed has expired; neither a refresh token nor a private key can be read from the database.
+//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; a
+//! code works once, for its client alone, and ends what it gave when it comes again; no session, code or browser outlives the
+//! password that it was begun with, but for the session that changed it; no token allows more than its client may ask for, its
+//! person granted and their roles give; a key is published before it signs and until everything that it signed has expired;
+//! neither a refresh token, a code, a client's secret nor a private key can be read from the database.
 //!
-//! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
-//! deleted or its password changed, and for the log whatever else matters to security.
+//! Calls users: is the password right, is the wallet theirs, what are the roles now. Publishes nothing; hears from users that
+//! an account was deleted or its password changed, and for the log whatever else matters to security.
 //!
 //! What happens that matters to security is in the audit log, with who did it and from where.
 //!
@@ -37,12 +39,14 @@ mod page;
 mod pages;
 mod person;
 mod problem;
+mod recovery;
 mod redirect;
 mod refresh;
 mod revocation;
 mod scopes;
 mod session;
 mod sign_in;
+mod siwe;
 mod store;
 mod token;
 mod userinfo;
@@ -76,6 +80,8 @@ async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoRe
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(sign_in::login))
+        .routes(routes!(siwe::terms))
+        .routes(routes!(siwe::login))
         .routes(routes!(sign_in::refresh))
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
@@ -83,6 +89,9 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(audit::search))
         .routes(routes!(authorize::show, authorize::step))
         .routes(routes!(logout::show, logout::step))
+        .routes(routes!(recovery::forgot, recovery::ask))
+        .routes(routes!(recovery::reset, recovery::renew))
+        .routes(routes!(recovery::verify, recovery::confirm))
         .routes(routes!(consent::list))
         .routes(routes!(consent::withdraw))
         .routes(routes!(exchange::exchange))

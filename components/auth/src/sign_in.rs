@@ -143,25 +143,38 @@ pub async fn login(
         Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
         Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
     };
+    let tokens = begin(&ctx, caller, &headers, &who, "pwd").await?;
+    tokens.ok_or_else(|| AuthError::WrongCredentials.into())
+}
+
+/// Begins a session of our own client for who has proved by `method` to be somebody; nothing when the account's credentials were
+/// changed after users had checked one.
+pub async fn begin(
+    ctx: &Ctx,
+    caller: Caller,
+    headers: &HeaderMap,
+    who: &Proven,
+    method: &str,
+) -> Result<Option<Tokens>> {
     let begun = Begun {
         user_id: who.user_id,
         password_version: who.password_version,
         auth_time: Timestamp::now(),
-        methods: vec!["pwd".into()],
+        methods: vec![method.into()],
         browser_id: None,
         address: caller.address,
-        user_agent: family::user_agent(&headers),
+        user_agent: family::user_agent(headers),
     };
     let session = Session::begin(begun, OURS, None)?;
-    let tokens = tokens(&ctx, &session, &who.roles).await?;
+    let tokens = tokens(ctx, &session, &who.roles).await?;
     let mut tx = ctx.begin().await?;
     if !store::begin(&mut tx, &session).await? {
-        return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
+        return Ok(None);
     }
-    let entry = Entry::new(Act::SignedIn, &ctx).user(session.user_id).session(session.id).client(OURS);
-    audit::record(&tx, entry.email(&login.email).await?).await?;
+    let entry = Entry::new(Act::SignedIn, ctx).user(session.user_id).session(session.id);
+    audit::record(&tx, entry.client(OURS).with("method", method)).await?;
     tx.commit().await?;
-    Ok(tokens)
+    Ok(Some(tokens))
 }
 
 /// Get new tokens for a refresh token.

@@ -24,6 +24,7 @@ mod exchange;
 mod ledger;
 mod queries;
 mod report;
+mod tokens;
 mod usage;
 
 use report::{Figures, Report};
@@ -87,6 +88,10 @@ pub enum Measure {
     Search,
     /// Sign in with e-mail and password
     Login,
+    /// A client's token of its own (OAuth client credentials)
+    ClientToken,
+    /// New tokens for a refresh token
+    Refresh,
     /// A line put into a cart, as a guest
     CartLine,
     /// From an empty cart to the invoice: cart, line, address, order, payment captured, invoice issued; by 8 clients
@@ -257,6 +262,14 @@ impl Bench<'_> {
             let login =
                 json!({ "method": "POST", "path": "/api/v1/auth/login", "headers": headers, "body": body });
             self.load(Measure::Login, api, &[login])?;
+        }
+        if self.wants(Measure::ClientToken) {
+            let token = tokens::of_client(&bootstrap::signed_in(api, secrets)?)?;
+            self.load(Measure::ClientToken, api, &[token])?;
+        }
+        if self.wants(Measure::Refresh) {
+            let (email, password) = bootstrap::credentials(secrets)?;
+            self.load(Measure::Refresh, api, &tokens::refreshes(email, password, self.args.connections))?;
         }
         if self.wants(Measure::Convert) {
             exchange::opens(&bootstrap::signed_in(api, secrets)?)?;

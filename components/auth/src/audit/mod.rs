@@ -79,6 +79,18 @@ pub enum Act {
     /// A password was changed; sessions that the old one had opened ended.
     #[serde(rename = "user.password_changed")]
     PasswordChanged,
+    /// An account got another e-mail address.
+    #[serde(rename = "user.email_changed")]
+    EmailChanged,
+    /// Somebody showed that an account's e-mail address is theirs.
+    #[serde(rename = "user.email_verified")]
+    EmailVerified,
+    /// A wallet opens an account from now on.
+    #[serde(rename = "user.wallet_linked")]
+    WalletLinked,
+    /// A wallet opens an account no more; other sessions ended.
+    #[serde(rename = "user.wallet_unlinked")]
+    WalletUnlinked,
     /// Somebody's roles were changed.
     #[serde(rename = "user.roles_changed")]
     RolesChanged,
@@ -97,11 +109,18 @@ impl Act {
     }
 
     /// What an event of users means here.
-    fn of_event(kind: &str) -> Option<Self> {
-        match kind {
+    fn of_event(event: &Event) -> Option<Self> {
+        match event.kind.as_str() {
             "souk.user.registered" => Some(Self::UserRegistered),
             "souk.user.deleted" => Some(Self::UserDeleted),
+            // To sessions it is the same.
+            "souk.user.password_changed" if event.data["reason"] == "wallet_unlinked" => {
+                Some(Self::WalletUnlinked)
+            }
             "souk.user.password_changed" => Some(Self::PasswordChanged),
+            "souk.user.email_changed" => Some(Self::EmailChanged),
+            "souk.user.email_verified" => Some(Self::EmailVerified),
+            "souk.user.wallet_linked" => Some(Self::WalletLinked),
             "souk.user.roles_changed" => Some(Self::RolesChanged),
             _ => None,
         }
@@ -199,7 +218,7 @@ impl Entry {
 
     /// What users told of, with how many sessions that ended; nothing when it is none of the log's business.
     pub fn of_event(event: &Event, sessions_ended: Option<usize>) -> Result<Option<Self>> {
-        let Some(kind) = Act::of_event(&event.kind) else { return Ok(None) };
+        let Some(kind) = Act::of_event(event) else { return Ok(None) };
         let mut entry = Self::by(kind, event.data()?).user(&event.subject);
         entry.at = event.time;
         entry.detail = event.data.as_object().cloned().unwrap_or_default();
