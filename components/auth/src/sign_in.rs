@@ -143,24 +143,41 @@ pub async fn login(
         Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
         Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
     };
-    let tokens = begin(&ctx, caller, &headers, &who, "pwd").await?;
+    let tokens = begin(&ctx, caller, &headers, &who, Credential::Password(&login.email)).await?;
     tokens.ok_or_else(|| AuthError::WrongCredentials.into())
 }
 
-/// Begins a session of our own client for who has proved by `method` to be somebody; nothing when the account's credentials were
-/// changed after users had checked one.
+/// What somebody has proved by to be somebody.
+pub enum Credential<'a> {
+    /// The password of the account with this e-mail address.
+    Password(&'a str),
+    /// A linked wallet.
+    Wallet,
+}
+
+impl Credential<'_> {
+    /// Its name in tokens (`amr`).
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "pwd",
+            Self::Wallet => "siwe",
+        }
+    }
+}
+
+/// Begins a session of our own client; nothing when the account's credentials were changed after users had checked this one.
 pub async fn begin(
     ctx: &Ctx,
     caller: Caller,
     headers: &HeaderMap,
     who: &Proven,
-    method: &str,
+    credential: Credential<'_>,
 ) -> Result<Option<Tokens>> {
     let begun = Begun {
         user_id: who.user_id,
         password_version: who.password_version,
         auth_time: Timestamp::now(),
-        methods: vec![method.into()],
+        methods: vec![credential.method().into()],
         browser_id: None,
         address: caller.address,
         user_agent: family::user_agent(headers),
@@ -171,8 +188,12 @@ pub async fn begin(
     if !store::begin(&mut tx, &session).await? {
         return Ok(None);
     }
-    let entry = Entry::new(Act::SignedIn, ctx).user(session.user_id).session(session.id);
-    audit::record(&tx, entry.client(OURS).with("method", method)).await?;
+    let entry = Entry::new(Act::SignedIn, ctx).user(session.user_id).session(session.id).client(OURS);
+    let entry = match credential {
+        Credential::Password(email) => entry.email(email).await?,
+        Credential::Wallet => entry,
+    };
+    audit::record(&tx, entry.with("method", credential.method())).await?;
     tx.commit().await?;
     Ok(Some(tokens))
 }

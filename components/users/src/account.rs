@@ -198,7 +198,7 @@ pub async fn create(
     let profile = store::insert(&mut tx, &user).await?;
     mail::write(&mut tx, &profile, Kind::Verify, None).await?;
     let facts = json!({"roles": profile.roles});
-    tx.emit("souk.user.registered", profile.id, told(ctx, facts)).await?;
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     let location = format!("/api/v1/users/{}", profile.id);
     let once = once.about(Some(profile.id));
     let answer = (StatusCode::CREATED, [(header::LOCATION, location)], Tagged::new(profile.version, profile));
@@ -290,13 +290,13 @@ pub async fn change_password(
     store::mail::forget_links(&tx, id, Some(Kind::Reset.name())).await?;
     mail::write(&mut tx, &profile, Kind::PasswordChanged, None).await?;
     let facts = json!({"keep_session": caller.session, "password_version": version, "reason": "changed"});
-    tx.emit("souk.user.password_changed", id, told(&ctx, facts)).await?;
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Deletes an account in a transaction that is given.
-pub async fn erase(ctx: &Ctx, mut tx: Tx, id: UserId) -> Result<StatusCode> {
+/// Deletes an account, with which the transaction ends.
+pub async fn erase(mut tx: Tx, ctx: &Ctx, caller: &Caller, id: UserId) -> Result<StatusCode> {
     let profile = store::find(&tx, id).await?;
     if profile.roles.contains(&Role::Admin) && store::other_administrators(&tx, Some(id)).await? == 0 {
         return Err(UsersError::LastAdministrator.into());
@@ -325,7 +325,7 @@ pub async fn delete(ctx: Ctx, caller: Caller, Valid(body): Valid<Farewell>) -> R
         Ownership::show(&ctx, &caller, &profile, body.password.as_ref(), body.wallet.as_ref()).await?;
     let mut tx = ctx.begin().await?;
     ownership.spend(&mut tx).await?;
-    erase(&ctx, tx, id).await
+    erase(tx, &ctx, &caller, id).await
 }
 
 impl IntoResponse for Profile {

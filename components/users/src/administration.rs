@@ -159,5 +159,5 @@ pub async fn set_roles(
     (status = 409, body = ProblemDocument, description = "`last-administrator`")))]
 pub async fn delete(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<StatusCode> {
     caller.needs(scope::USERS_WRITE)?;
-    account::erase(&ctx, ctx.begin().await?, id).await
+    account::erase(ctx.begin().await?, &ctx, &caller, id).await
 }

@@ -87,7 +87,7 @@ pub async fn verify(ctx: Ctx, _: Caller, Valid(body): Valid<Confirmation>) -> Re
     if !store::confirm_email(&mut tx, &link).await? {
         return Err(UsersError::LinkNotValid.into()); // The account has another address by now.
     }
-    tx.emit("souk.user.email_verified", link.user_id, told(&ctx, json!({}))).await?;
+    tx.emit("souk.user.email_verified", link.user_id, told(&ctx, &caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -120,7 +120,7 @@ pub async fn change(ctx: Ctx, caller: Caller, Valid(body): Valid<NewEmail>) -> R
     store::mail::forget_links(&tx, id, None).await?;
     mail::write(&mut tx, &old, Kind::EmailChanged, None).await?;
     mail::write(&mut tx, &new, Kind::Verify, None).await?;
-    tx.emit("souk.user.email_changed", id, told(&ctx, json!({}))).await?;
+    tx.emit("souk.user.email_changed", id, told(&ctx, &caller, json!({}))).await?;
     tx.commit().await?;
     Ok(Tagged::new(new.version, new))
 }

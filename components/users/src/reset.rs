@@ -98,7 +98,7 @@ pub async fn confirm(ctx: Ctx, _: Caller, Valid(body): Valid<Renewal>) -> Result
     let profile = store::find(&tx, link.user_id).await?;
     mail::write(&mut tx, &profile, Kind::PasswordChanged, None).await?;
     let facts = json!({"keep_session": null, "password_version": version, "reason": "reset"});
-    tx.emit("souk.user.password_changed", link.user_id, told(&ctx, facts)).await?;
+    tx.emit("souk.user.password_changed", link.user_id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
 //! Wallets: Ethereum addresses that open an account.
 
+use crate::SERVICE;
 use crate::account::{Locale, Profile};
 use crate::credentials::Proven;
 use crate::mail::{self, Kind};
@@ -54,6 +55,10 @@ pub struct WalletSignIn {
     #[garde(skip)]
     #[serde(default)]
     locale: Locale,
+    /// Where the client is.
+    #[garde(inner(length(max = 64)))]
+    #[serde(default)]
+    address: Option<String>,
 }
 
 /// What the next message for a wallet to sign has to say.
@@ -74,7 +79,10 @@ pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<WalletSignIn>
     proven.spend(&mut tx).await?;
     let user_id = match store::wallet::owner(&tx, proven.address).await? {
         Some(owner) => owner,
-        None => begin(&mut tx, &ctx, &proven, attempt.locale).await?,
+        None => {
+            let stranger = Caller { address: attempt.address, ..Caller::anonymous(&SERVICE) };
+            begin(&mut tx, &ctx, &stranger, &proven, attempt.locale).await?
+        }
     };
     store::wallet::touch(&mut tx, proven.address).await?;
     let standing = store::proven(&tx, user_id).await?;
@@ -83,13 +91,19 @@ pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<WalletSignIn>
 }
 
 /// An account that nothing but this wallet opens.
-async fn begin(tx: &mut Tx, ctx: &Ctx, proven: &siwe::Proven, locale: Locale) -> Result<UserId> {
+async fn begin(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    caller: &Caller,
+    proven: &siwe::Proven,
+    locale: Locale,
+) -> Result<UserId> {
     let roles = [Role::Customer];
     let user = NewUser { email: None, password_hash: None, name: None, locale: locale.code(), roles: &roles };
     let profile = store::insert(tx, &user).await?;
     store::wallet::link(tx, profile.id, proven).await?;
-    let facts = json!({"roles": profile.roles});
-    tx.emit("souk.user.registered", profile.id, told(ctx, facts)).await?;
+    let facts = json!({"roles": profile.roles, "wallet": proven.address.to_string()});
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     Ok(profile.id)
 }
 
@@ -137,7 +151,8 @@ async fn add(tx: &mut Tx, ctx: &Ctx, profile: &Profile, proven: &siwe::Proven) -
     store::wallet::link(tx, profile.id, proven).await?;
     let address = proven.address.to_string();
     mail::write(tx, profile, Kind::WalletLinked, Some(&address)).await?;
-    tx.emit("souk.user.wallet_linked", profile.id, told(ctx, json!({"wallet": address}))).await
+    let facts = json!({"wallet": address});
+    tx.emit("souk.user.wallet_linked", profile.id, told(ctx, caller, facts)).await
 }
 
 /// Unlink a wallet: it opens the account no more.
@@ -164,7 +179,7 @@ pub async fn unlink(ctx: Ctx, caller: Caller, PathId(address): PathId<Address>) 
     mail::write(&mut tx, &profile, Kind::WalletUnlinked, Some(&address)).await?;
     let facts = json!({"keep_session": caller.session, "password_version": version, "reason": "wallet_unlinked",
         "wallet": address});
-    tx.emit("souk.user.password_changed", id, told(&ctx, facts)).await?;
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

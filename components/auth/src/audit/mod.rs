@@ -94,6 +94,15 @@ pub enum Act {
     /// Somebody's roles were changed.
     #[serde(rename = "user.roles_changed")]
     RolesChanged,
+    /// Somebody's e-mail address was changed.
+    #[serde(rename = "user.email_changed")]
+    EmailChanged,
+    /// Somebody showed that mail to their address reaches them.
+    #[serde(rename = "user.email_verified")]
+    EmailVerified,
+    /// A wallet opens somebody's account from now on.
+    #[serde(rename = "user.wallet_linked")]
+    WalletLinked,
 }
 
 impl Act {
@@ -122,6 +131,9 @@ impl Act {
             "souk.user.email_verified" => Some(Self::EmailVerified),
             "souk.user.wallet_linked" => Some(Self::WalletLinked),
             "souk.user.roles_changed" => Some(Self::RolesChanged),
+            "souk.user.email_changed" => Some(Self::EmailChanged),
+            "souk.user.email_verified" => Some(Self::EmailVerified),
+            "souk.user.wallet_linked" => Some(Self::WalletLinked),
             _ => None,
         }
     }
