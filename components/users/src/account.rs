@@ -171,6 +171,7 @@ pub fn must_be_strong(password: &Secret, email: &str, pointer: &str) -> Result<(
 /// Adds an account with these roles and answers its profile.
 pub async fn create(
     ctx: &Ctx,
+    caller: &Caller,
     submit: Submit<Registration>,
     roles: &[Role],
     only_first: bool,
@@ -212,8 +213,8 @@ pub async fn create(
     (status = 201, body = Profile, headers(("location" = String), ("etag" = String))),
     (status = 409, body = ProblemDocument, description = "`email-taken`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`, `idempotency-key-reused`")))]
-pub async fn register(ctx: Ctx, _: Caller, submit: Submit<Registration>) -> Result<Response> {
-    create(&ctx, submit, &[Role::Customer], false).await
+pub async fn register(ctx: Ctx, caller: Caller, submit: Submit<Registration>) -> Result<Response> {
+    create(&ctx, &caller, submit, &[Role::Customer], false).await
 }
 
 /// Read one's own profile.
@@ -303,7 +304,7 @@ pub async fn erase(mut tx: Tx, ctx: &Ctx, caller: &Caller, id: UserId) -> Result
     }
     store::erase(&mut tx, &profile).await?;
     once::forget(&tx, id).await?;
-    tx.emit("souk.user.deleted", id, told(ctx, json!({}))).await?;
+    tx.emit("souk.user.deleted", id, told(ctx, caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

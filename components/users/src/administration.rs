@@ -73,10 +73,10 @@ impl<S: Sync> FromRequestParts<S> for BootstrapKey {
 pub async fn bootstrap(
     ctx: Ctx,
     _: BootstrapKey,
-    _: Caller,
+    caller: Caller,
     submit: Submit<Registration>,
 ) -> Result<Response> {
-    account::create(&ctx, submit, &[Role::Customer, Role::Admin], true).await
+    account::create(&ctx, &caller, submit, &[Role::Customer, Role::Admin], true).await
 }
 
 /// List and search accounts.
@@ -148,7 +148,7 @@ pub async fn set_roles(
     profile.roles = roles;
     store::update(&mut tx, &mut profile).await?;
     let facts = json!({"roles": profile.roles});
-    tx.emit("souk.user.roles_changed", id, told(&ctx, facts)).await?;
+    tx.emit("souk.user.roles_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(Tagged::new(profile.version, profile))
 }

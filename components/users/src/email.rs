@@ -80,7 +80,7 @@ pub async fn ask_again(ctx: Ctx, caller: Caller) -> Result<StatusCode> {
 /// It works once, within 24 hours.
 #[utoipa::path(post, path = "/users/email/verify", tag = "users", request_body = Confirmation, responses((status = 204),
     (status = 410, body = ProblemDocument, description = "`link-not-valid`")))]
-pub async fn verify(ctx: Ctx, _: Caller, Valid(body): Valid<Confirmation>) -> Result<StatusCode> {
+pub async fn verify(ctx: Ctx, caller: Caller, Valid(body): Valid<Confirmation>) -> Result<StatusCode> {
     let mut tx = ctx.begin().await?;
     let link = store::mail::take_link(&mut tx, &mail::hash(body.token.expose()), Kind::Verify.name()).await?;
     let link = link.ok_or(UsersError::LinkNotValid)?;

@@ -84,7 +84,7 @@ pub async fn resume(ctx: &Ctx) -> Result<()> {
 #[utoipa::path(post, path = "/users/password-reset/confirm", tag = "users", request_body = Renewal, responses((status = 204),
     (status = 410, body = ProblemDocument, description = "`link-not-valid`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`")))]
-pub async fn confirm(ctx: Ctx, _: Caller, Valid(body): Valid<Renewal>) -> Result<StatusCode> {
+pub async fn confirm(ctx: Ctx, caller: Caller, Valid(body): Valid<Renewal>) -> Result<StatusCode> {
     let token = mail::hash(body.token.expose());
     let link = store::mail::find_link(&ctx.conn().await?, &token, Kind::Reset.name()).await?;
     let link = link.ok_or(UsersError::LinkNotValid)?;

@@ -134,7 +134,7 @@ pub async fn link(ctx: Ctx, caller: Caller, Valid(proof): Valid<WalletProof>) ->
         Some(owner) if owner == id => StatusCode::OK,
         Some(_) => return Err(UsersError::WalletTaken.into()),
         None => {
-            add(&mut tx, &ctx, &profile, &proven).await?;
+            add(&mut tx, &ctx, &caller, &profile, &proven).await?;
             StatusCode::CREATED
         }
     };
@@ -144,7 +144,13 @@ pub async fn link(ctx: Ctx, caller: Caller, Valid(proof): Valid<WalletProof>) ->
     Ok((status, Json(linked)).into_response())
 }
 
-async fn add(tx: &mut Tx, ctx: &Ctx, profile: &Profile, proven: &siwe::Proven) -> Result<()> {
+async fn add(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    caller: &Caller,
+    profile: &Profile,
+    proven: &siwe::Proven,
+) -> Result<()> {
     if store::wallet::list(tx, profile.id).await?.len() >= MAX_WALLETS {
         return Err(UsersError::TooManyWallets.into());
     }

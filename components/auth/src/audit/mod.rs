@@ -79,18 +79,6 @@ pub enum Act {
     /// A password was changed; sessions that the old one had opened ended.
     #[serde(rename = "user.password_changed")]
     PasswordChanged,
-    /// An account got another e-mail address.
-    #[serde(rename = "user.email_changed")]
-    EmailChanged,
-    /// Somebody showed that an account's e-mail address is theirs.
-    #[serde(rename = "user.email_verified")]
-    EmailVerified,
-    /// A wallet opens an account from now on.
-    #[serde(rename = "user.wallet_linked")]
-    WalletLinked,
-    /// A wallet opens an account no more; other sessions ended.
-    #[serde(rename = "user.wallet_unlinked")]
-    WalletUnlinked,
     /// Somebody's roles were changed.
     #[serde(rename = "user.roles_changed")]
     RolesChanged,
@@ -103,6 +91,9 @@ pub enum Act {
     /// A wallet opens somebody's account from now on.
     #[serde(rename = "user.wallet_linked")]
     WalletLinked,
+    /// A wallet opens somebody's account no more; other sessions ended.
+    #[serde(rename = "user.wallet_unlinked")]
+    WalletUnlinked,
 }
 
 impl Act {
@@ -127,9 +118,6 @@ impl Act {
                 Some(Self::WalletUnlinked)
             }
             "souk.user.password_changed" => Some(Self::PasswordChanged),
-            "souk.user.email_changed" => Some(Self::EmailChanged),
-            "souk.user.email_verified" => Some(Self::EmailVerified),
-            "souk.user.wallet_linked" => Some(Self::WalletLinked),
             "souk.user.roles_changed" => Some(Self::RolesChanged),
             "souk.user.email_changed" => Some(Self::EmailChanged),
             "souk.user.email_verified" => Some(Self::EmailVerified),

@@ -27,7 +27,7 @@ pub struct AuditQuery {
     /// From this address.
     #[garde(inner(length(min = 1, max = 64)))]
     address: Option<String>,
-    /// About attempts to sign in with this e-mail address that failed, whether it is somebody's or not.
+    /// About attempts to sign in with this e-mail address, whether it is somebody's or not.
     #[garde(inner(length(min = 1, max = 1000)))]
     email: Option<String>,
     /// Noted from this instant on.

@@ -203,7 +203,7 @@ impl Visit {
             return again(self, texts.wrong_credentials, StatusCode::UNPROCESSABLE_ENTITY);
         };
         let entry = Entry::new(Act::SignedIn, &self.ctx).user(browser.user_id).session(browser.id);
-        audit::record(&tx, entry.client(&request.client.id).with("method", "pwd")).await?;
+        audit::record(&tx, entry.client(&request.client.id).email(address).await?).await?;
         tx.commit().await?;
         self.cookies.push(cookie);
         self.goes_on(request, Some(browser), Done::SignedIn, None).await
