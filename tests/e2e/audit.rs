@@ -101,7 +101,11 @@ async fn what_happens_to_an_account_is_noted_with_who_did_it() {
     ana.changes_password("another horse battery").await.is(204).accept();
     let password = comes(&admin, &of_ana("user.password_changed"), 1).await;
     assert_eq!(password[0]["actor"], ana.id());
-    assert_eq!(password[0]["detail"], json!({"sessions_ended": 1}), "the other session of two");
+    assert_eq!(
+        password[0]["detail"],
+        json!({"sessions_ended": 1, "reason": "changed"}),
+        "the other session of two"
+    );
 
     ana.deletes_account().await.is(204).accept();
     let deleted = comes(&admin, &of_ana("user.deleted"), 1).await;

@@ -91,6 +91,9 @@ pub enum Act {
     /// A wallet opens somebody's account from now on.
     #[serde(rename = "user.wallet_linked")]
     WalletLinked,
+    /// A wallet opens somebody's account no more; other sessions ended.
+    #[serde(rename = "user.wallet_unlinked")]
+    WalletUnlinked,
 }
 
 impl Act {
@@ -106,10 +109,14 @@ impl Act {
     }
 
     /// What an event of users means here.
-    fn of_event(kind: &str) -> Option<Self> {
-        match kind {
+    fn of_event(event: &Event) -> Option<Self> {
+        match event.kind.as_str() {
             "souk.user.registered" => Some(Self::UserRegistered),
             "souk.user.deleted" => Some(Self::UserDeleted),
+            // To sessions it is the same.
+            "souk.user.password_changed" if event.data["reason"] == "wallet_unlinked" => {
+                Some(Self::WalletUnlinked)
+            }
             "souk.user.password_changed" => Some(Self::PasswordChanged),
             "souk.user.roles_changed" => Some(Self::RolesChanged),
             "souk.user.email_changed" => Some(Self::EmailChanged),
@@ -211,7 +218,7 @@ impl Entry {
 
     /// What users told of, with how many sessions that ended; nothing when it is none of the log's business.
     pub fn of_event(event: &Event, sessions_ended: Option<usize>) -> Result<Option<Self>> {
-        let Some(kind) = Act::of_event(&event.kind) else { return Ok(None) };
+        let Some(kind) = Act::of_event(event) else { return Ok(None) };
         let mut entry = Self::by(kind, event.data()?).user(&event.subject);
         entry.at = event.time;
         entry.detail = event.data.as_object().cloned().unwrap_or_default();
