@@ -1,8 +1,10 @@
 //! The end-to-end tests: the real components, over HTTP. What the actors can do is in `tests/src/`.
 
 mod administration;
+mod audit;
 mod auth;
 mod auth_alone;
+mod authorize;
 mod bad_input;
 mod bad_orders;
 mod billing;
@@ -37,8 +39,13 @@ mod ledger_payments;
 mod ledger_proofs;
 mod ledger_races;
 mod ledger_refusals;
+mod login_pages;
+mod logout;
 mod mail;
 mod methods;
+mod oauth_attacks;
+mod oauth_audit;
+mod oauth_timing;
 mod order_changes;
 mod order_races;
 mod orders;

@@ -22,6 +22,7 @@ mod accounts;
 mod answer;
 pub mod billing;
 mod books;
+pub mod browser;
 mod catalogue;
 pub mod contract;
 pub mod customers;

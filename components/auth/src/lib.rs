@@ -2,15 +2,20 @@
 //!
 //! To whom: people, by the suite's own client (`/auth/login`); programs, by OAuth 2.1 and OpenID Connect (`/oauth2/*`).
 //!
-//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; no
-//! session outlives the password that it was begun with, but for the one that changed it; a key is published before it signs
-//! and until everything that it signed has expired; neither a refresh token nor a private key can be read from the database.
+//! Keeps: a refresh token works once (and for seconds again, for a second tab), and using an older one ends its session; a
+//! code works once, for its client alone, and ends what it gave when it comes again; no session, code or browser outlives the
+//! password that it was begun with, but for the session that changed it; no token allows more than its client may ask for, its
+//! person granted and their roles give; a key is published before it signs and until everything that it signed has expired;
+//! neither a refresh token, a code, a client's secret nor a private key can be read from the database.
 //!
-//! Calls users: is the password right, is the wallet theirs, what are the roles now. Publishes nothing; hears from users that an account was
-//! deleted or its password changed.
+//! Calls users: is the password right, is the wallet theirs, what are the roles now. Publishes nothing; hears from users that
+//! an account was deleted or its password changed, and for the log whatever else matters to security.
+//!
+//! What happens that matters to security is in the audit log, with who did it and from where.
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
+mod audit;
 mod authorize;
 mod browser;
 mod client_admin;
@@ -81,6 +86,7 @@ fn routes() -> OpenApiRouter {
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
+        .routes(routes!(audit::search))
         .routes(routes!(authorize::show, authorize::step))
         .routes(routes!(logout::show, logout::step))
         .routes(routes!(recovery::forgot, recovery::ask))
@@ -112,22 +118,27 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
     if event.source != "/users" {
         return Err(Problem::forbidden("Only users can tell of people."));
     }
-    match event.kind.as_str() {
+    let ended = match event.kind.as_str() {
         "souk.user.deleted" => {
-            store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?;
             store::forget_consents(tx, &event.subject).await?;
+            Some(store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?)
         }
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
             let keep = changed.keep_session.as_deref();
-            store::end_before(tx, &event.subject, changed.password_version, keep).await?;
+            Some(store::end_before(tx, &event.subject, changed.password_version, keep).await?)
         }
-        _ => {}
+        _ => None,
+    };
+    match audit::Entry::of_event(event, ended)? {
+        Some(entry) => audit::record(tx, entry).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn maintain(ctx: Ctx) -> Result<()> {
     keys::rotate_if_old(&ctx).await?;
-    Ok(store::purge(&ctx.conn().await?).await?)
+    let conn = ctx.conn().await?;
+    store::purge(&conn).await?;
+    audit::forget(&conn).await
 }

@@ -1,7 +1,8 @@
 //! Signing in with an Ethereum wallet (ERC-4361). Users checks what was signed; who comes in so is signed in as everybody is.
 
+use crate::audit::{self, Act, Entry};
 use crate::problem::AuthError;
-use crate::sign_in::{self, Proven, Tokens};
+use crate::sign_in::{self, Credential, Proven, Tokens};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -77,15 +78,19 @@ pub async fn login(
 ) -> Result<Tokens> {
     let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let locale = accept.and_then(Language::preferred).unwrap_or_default();
-    let check =
-        json!({"proof": {"message": login.message, "signature": login.signature}, "locale": locale.code()});
+    let check = json!({"proof": {"message": login.message, "signature": login.signature}, "locale": locale.code(),
+        "address": caller.address});
     let reply = ctx.call(Method::POST, "users", "/internal/wallets/check").json(&check)?.send().await?;
     let who: Proven = match reply.status {
-        StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => return Err(refused(&reply)),
+        StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => {
+            let entry = Entry::new(Act::SignInFailed, &ctx).with("method", Credential::Wallet.method());
+            audit::record_failure(&ctx, entry).await?;
+            return Err(refused(&reply));
+        }
         _ => reply.json()?,
     };
     let again = "The account changed at this moment. Sign again.";
-    let tokens = sign_in::begin(&ctx, caller, &headers, &who, "siwe").await?;
+    let tokens = sign_in::begin(&ctx, caller, &headers, &who, Credential::Wallet).await?;
     tokens.ok_or_else(|| AuthError::WalletNotProven(again.into()).into())
 }
 

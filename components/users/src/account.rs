@@ -7,6 +7,7 @@ use crate::problem::UsersError;
 use crate::rules;
 use crate::siwe::WalletProof;
 use crate::store::{self, NewUser};
+use crate::trace::told;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -170,6 +171,7 @@ pub fn must_be_strong(password: &Secret, email: &str, pointer: &str) -> Result<(
 /// Adds an account with these roles and answers its profile.
 pub async fn create(
     ctx: &Ctx,
+    caller: &Caller,
     submit: Submit<Registration>,
     roles: &[Role],
     only_first: bool,
@@ -196,7 +198,8 @@ pub async fn create(
     };
     let profile = store::insert(&mut tx, &user).await?;
     mail::write(&mut tx, &profile, Kind::Verify, None).await?;
-    tx.emit("souk.user.registered", profile.id, json!({"roles": profile.roles})).await?;
+    let facts = json!({"roles": profile.roles});
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     let location = format!("/api/v1/users/{}", profile.id);
     let once = once.about(Some(profile.id));
     let answer = (StatusCode::CREATED, [(header::LOCATION, location)], Tagged::new(profile.version, profile));
@@ -210,8 +213,8 @@ pub async fn create(
     (status = 201, body = Profile, headers(("location" = String), ("etag" = String))),
     (status = 409, body = ProblemDocument, description = "`email-taken`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`, `idempotency-key-reused`")))]
-pub async fn register(ctx: Ctx, submit: Submit<Registration>) -> Result<Response> {
-    create(&ctx, submit, &[Role::Customer], false).await
+pub async fn register(ctx: Ctx, caller: Caller, submit: Submit<Registration>) -> Result<Response> {
+    create(&ctx, &caller, submit, &[Role::Customer], false).await
 }
 
 /// Read one's own profile.
@@ -287,22 +290,21 @@ pub async fn change_password(
     let version = version.ok_or(UsersError::WrongPassword(pointer))?; // Somebody else has just changed it.
     store::mail::forget_links(&tx, id, Some(Kind::Reset.name())).await?;
     mail::write(&mut tx, &profile, Kind::PasswordChanged, None).await?;
-    let told = json!({"keep_session": caller.session, "password_version": version, "reason": "changed",
-        "address": caller.address, "request_id": ctx.request_id()});
-    tx.emit("souk.user.password_changed", id, told).await?;
+    let facts = json!({"keep_session": caller.session, "password_version": version, "reason": "changed"});
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Deletes an account in a transaction that is given.
-pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
+/// Deletes an account, with which the transaction ends.
+pub async fn erase(mut tx: Tx, ctx: &Ctx, caller: &Caller, id: UserId) -> Result<StatusCode> {
     let profile = store::find(&tx, id).await?;
     if profile.roles.contains(&Role::Admin) && store::other_administrators(&tx, Some(id)).await? == 0 {
         return Err(UsersError::LastAdministrator.into());
     }
     store::erase(&mut tx, &profile).await?;
     once::forget(&tx, id).await?;
-    tx.emit("souk.user.deleted", id, json!({})).await?;
+    tx.emit("souk.user.deleted", id, told(ctx, caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -324,7 +326,7 @@ pub async fn delete(ctx: Ctx, caller: Caller, Valid(body): Valid<Farewell>) -> R
         Ownership::show(&ctx, &caller, &profile, body.password.as_ref(), body.wallet.as_ref()).await?;
     let mut tx = ctx.begin().await?;
     ownership.spend(&mut tx).await?;
-    erase(tx, id).await
+    erase(tx, &ctx, &caller, id).await
 }
 
 impl IntoResponse for Profile {

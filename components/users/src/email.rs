@@ -7,6 +7,7 @@ use crate::problem::UsersError;
 use crate::rules;
 use crate::siwe::WalletProof;
 use crate::store;
+use crate::trace::told;
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
@@ -86,12 +87,7 @@ pub async fn verify(ctx: Ctx, caller: Caller, Valid(body): Valid<Confirmation>) 
     if !store::confirm_email(&mut tx, &link).await? {
         return Err(UsersError::LinkNotValid.into()); // The account has another address by now.
     }
-    tx.emit(
-        "souk.user.email_verified",
-        link.user_id,
-        json!({"address": caller.address, "request_id": ctx.request_id()}),
-    )
-    .await?;
+    tx.emit("souk.user.email_verified", link.user_id, told(&ctx, &caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -124,8 +120,7 @@ pub async fn change(ctx: Ctx, caller: Caller, Valid(body): Valid<NewEmail>) -> R
     store::mail::forget_links(&tx, id, None).await?;
     mail::write(&mut tx, &old, Kind::EmailChanged, None).await?;
     mail::write(&mut tx, &new, Kind::Verify, None).await?;
-    let told = json!({"address": caller.address, "request_id": ctx.request_id()});
-    tx.emit("souk.user.email_changed", id, told).await?;
+    tx.emit("souk.user.email_changed", id, told(&ctx, &caller, json!({}))).await?;
     tx.commit().await?;
     Ok(Tagged::new(new.version, new))
 }

@@ -7,7 +7,8 @@
 //!
 //! Calls a mail API (`mail_url`) and, for wallets that are contracts, a chain's node (`wallet_rpc_url`). Publishes
 //! `souk.user.registered`, `.deleted`, `.password_changed`, `.roles_changed`, `.email_changed`, `.email_verified` and
-//! `.wallet_linked`; auth ends sessions on the second and the third, and customers erase what they know of somebody on the second.
+//! `.wallet_linked`; auth ends sessions on the second and the third and keeps all of them in its audit log, and customers
+//! erase what they know of somebody on the second.
 
 mod account;
 mod administration;
@@ -23,6 +24,7 @@ mod reset;
 mod rules;
 mod siwe;
 mod store;
+mod trace;
 mod wallet;
 
 use souk_kit::{Ctx, Database, Result, Service, Subscription};
@@ -48,6 +50,8 @@ pub static SERVICE: Service = Service {
         Subscription { event: "souk.user.email_changed", subscriber: "auth" },
         Subscription { event: "souk.user.email_verified", subscriber: "auth" },
         Subscription { event: "souk.user.wallet_linked", subscriber: "auth" },
+        Subscription { event: "souk.user.registered", subscriber: "auth" },
+        Subscription { event: "souk.user.roles_changed", subscriber: "auth" },
     ],
     maintain: Some(|ctx| Box::pin(maintain(ctx))),
     ..Service::BASE

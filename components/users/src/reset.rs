@@ -9,6 +9,7 @@ use crate::password;
 use crate::problem::UsersError;
 use crate::rules;
 use crate::store;
+use crate::trace::told;
 use garde::Validate;
 use http::StatusCode;
 use serde::Deserialize;
@@ -96,9 +97,8 @@ pub async fn confirm(ctx: Ctx, caller: Caller, Valid(body): Valid<Renewal>) -> R
     store::confirm_email(&mut tx, &link).await?;
     let profile = store::find(&tx, link.user_id).await?;
     mail::write(&mut tx, &profile, Kind::PasswordChanged, None).await?;
-    let told = json!({"keep_session": null, "password_version": version, "reason": "reset", "address": caller.address,
-        "request_id": ctx.request_id()});
-    tx.emit("souk.user.password_changed", link.user_id, told).await?;
+    let facts = json!({"keep_session": null, "password_version": version, "reason": "reset"});
+    tx.emit("souk.user.password_changed", link.user_id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

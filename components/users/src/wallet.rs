@@ -1,11 +1,13 @@
 //! Wallets: Ethereum addresses that open an account.
 
+use crate::SERVICE;
 use crate::account::{Locale, Profile};
 use crate::credentials::Proven;
 use crate::mail::{self, Kind};
 use crate::problem::UsersError;
 use crate::siwe::{self, Address, Terms, WalletProof};
 use crate::store::{self, NewUser};
+use crate::trace::told;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -53,6 +55,10 @@ pub struct WalletSignIn {
     #[garde(skip)]
     #[serde(default)]
     locale: Locale,
+    /// Where the client is.
+    #[garde(inner(length(max = 64)))]
+    #[serde(default)]
+    address: Option<String>,
 }
 
 /// What the next message for a wallet to sign has to say.
@@ -73,7 +79,10 @@ pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<WalletSignIn>
     proven.spend(&mut tx).await?;
     let user_id = match store::wallet::owner(&tx, proven.address).await? {
         Some(owner) => owner,
-        None => begin(&mut tx, &proven, attempt.locale).await?,
+        None => {
+            let stranger = Caller { address: attempt.address, ..Caller::anonymous(&SERVICE) };
+            begin(&mut tx, &ctx, &stranger, &proven, attempt.locale).await?
+        }
     };
     store::wallet::touch(&mut tx, proven.address).await?;
     let standing = store::proven(&tx, user_id).await?;
@@ -82,12 +91,19 @@ pub async fn check(ctx: Ctx, caller: Caller, Valid(attempt): Valid<WalletSignIn>
 }
 
 /// An account that nothing but this wallet opens.
-async fn begin(tx: &mut Tx, proven: &siwe::Proven, locale: Locale) -> Result<UserId> {
+async fn begin(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    caller: &Caller,
+    proven: &siwe::Proven,
+    locale: Locale,
+) -> Result<UserId> {
     let roles = [Role::Customer];
     let user = NewUser { email: None, password_hash: None, name: None, locale: locale.code(), roles: &roles };
     let profile = store::insert(tx, &user).await?;
     store::wallet::link(tx, profile.id, proven).await?;
-    tx.emit("souk.user.registered", profile.id, json!({"roles": profile.roles})).await?;
+    let facts = json!({"roles": profile.roles, "wallet": proven.address.to_string()});
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     Ok(profile.id)
 }
 
@@ -141,8 +157,8 @@ async fn add(
     store::wallet::link(tx, profile.id, proven).await?;
     let address = proven.address.to_string();
     mail::write(tx, profile, Kind::WalletLinked, Some(&address)).await?;
-    let told = json!({"wallet": address, "address": caller.address, "request_id": ctx.request_id()});
-    tx.emit("souk.user.wallet_linked", profile.id, told).await
+    let facts = json!({"wallet": address});
+    tx.emit("souk.user.wallet_linked", profile.id, told(ctx, caller, facts)).await
 }
 
 /// Unlink a wallet: it opens the account no more.
@@ -167,9 +183,9 @@ pub async fn unlink(ctx: Ctx, caller: Caller, PathId(address): PathId<Address>) 
     let version = store::wallet::supersede_sessions(&mut tx, id).await?;
     let address = address.to_string();
     mail::write(&mut tx, &profile, Kind::WalletUnlinked, Some(&address)).await?;
-    let told = json!({"keep_session": caller.session, "password_version": version, "reason": "wallet_unlinked",
-        "wallet": address, "address": caller.address, "request_id": ctx.request_id()});
-    tx.emit("souk.user.password_changed", id, told).await?;
+    let facts = json!({"keep_session": caller.session, "password_version": version, "reason": "wallet_unlinked",
+        "wallet": address});
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
