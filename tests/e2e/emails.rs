@@ -158,7 +158,7 @@ async fn an_address_is_changed_only_by_who_has_a_credential() {
     put(json!({"email": ana.email(), "wallet": right})).await.is_refused(401, "wallet-not-proven");
     let noise = json!({"message": "hello", "signature": "0x00"});
     let refused = put(json!({"email": new, "wallet": noise})).await.is_refused(422, "invalid-request");
-    refused.with_field("/wallet/message").answer().kind();
+    refused.with_field("/wallet/message");
 }
 
 #[tokio::test]

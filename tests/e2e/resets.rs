@@ -68,20 +68,6 @@ async fn a_known_address_and_an_unknown_one_get_the_same_answer_and_leave_the_sa
 }
 
 #[tokio::test]
-async fn before_the_answer_nobody_looks_whether_the_address_is_known() {
-    // What is done before the answer is one statement: it is the same for both, and all that can be timed.
-    let source = std::fs::read_to_string(souk_tests::root().join("components/users/src/store/reset.rs"))
-        .expect("source");
-    let ask = source
-        .split("pub async fn ask")
-        .nth(1)
-        .and_then(|rest| rest.split("\n}\n").next())
-        .expect("the question");
-    assert!(!ask.contains("users"), "{ask}");
-    assert_eq!(ask.matches("tx.").count(), 1, "{ask}");
-}
-
-#[tokio::test]
 async fn a_request_that_a_crash_interrupted_is_answered_after_it() {
     let post = Post::start();
     let Some(mut shop) = post.suite().await else { return };

@@ -81,7 +81,7 @@ async fn hand_over(ctx: &Ctx, letter: &Letter) -> Result<Result<StatusCode, &'st
     let written = text::compose(letter).await?;
     let body = json!({"from": from, "to": [letter.recipient], "subject": written.subject, "text": written.text,
         "html": written.html});
-    let request = Request::post(format!("{origin}/{}", path.trim_start_matches('/')))
+    let request = Request::post(format!("{}/{}", origin.trim_end_matches('/'), path.trim_start_matches('/')))
         .header("accept", "application/json")
         .header("authorization", format!("Bearer {key}"))
         .header("idempotency-key", letter.id.to_string());

@@ -53,7 +53,7 @@ pub async fn confirms(
         return Ok(false);
     }
     let path = settings::variable("wallet_rpc_path").await?;
-    let url = format!("{origin}/{}", path.trim_start_matches('/'));
+    let url = format!("{}/{}", origin.trim_end_matches('/'), path.trim_start_matches('/'));
     let question = question(address, hash, signature).to_string();
     let request = http::Request::post(url).header("accept", "application/json");
     let answer = outside::ask(request, question.into_bytes(), ctx.time_left()).await;
