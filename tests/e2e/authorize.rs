@@ -30,12 +30,19 @@ async fn who_signs_in_and_allows_it_gives_the_client_a_code() {
     let login = browser.opens(&path).await.is(200);
     assert!(login.says("Sign in") && login.says("an app"), "{}", login.html());
     let consent = browser.signs_in(&login, &ana).await.is(200);
-    assert!(consent.says(ana.email()) && consent.says("read, change and delete your account"), "{}", consent.html());
+    assert!(
+        consent.says(ana.email()) && consent.says("read, change and delete your account"),
+        "{}",
+        consent.html()
+    );
     let told = browser.presses(&consent, "consent", &[]).await.sent_back();
     assert_eq!((told["state"].as_str(), told["iss"].as_str()), ("a state & more", browser.origin()));
     let tokens = client.exchanges(&told["code"]).await.is(200);
     let id_token = Jwt::read(tokens.text("/id_token")).claims;
-    assert_eq!((&id_token["sub"], &id_token["nonce"], &id_token["amr"]), (&json!(ana.id()), &json!("n-1"), &json!(["pwd"])));
+    assert_eq!(
+        (&id_token["sub"], &id_token["nonce"], &id_token["amr"]),
+        (&json!(ana.id()), &json!("n-1"), &json!(["pwd"]))
+    );
     assert!(id_token["auth_time"].as_i64().is_some_and(|at| at <= id_token["iat"].as_i64().unwrap()));
     assert_eq!(tokens.text("/scope"), "openid account");
     ana.get("/api/v1/users/me").bearer(tokens.text("/access_token")).await.is(200).accept();
@@ -56,7 +63,9 @@ async fn nobody_is_asked_about_an_app_of_the_shops_own() {
     let login = browser.opens(&authorization(&client, &[])).await.is(200);
     let told = browser.signs_in(&login, &ana).await.sent_back();
     client.exchanges(&told["code"]).await.is(200).accept();
-    assert!(browser.opens(&authorization(&client, &[("prompt", "none")])).await.sent_back().contains_key("code"));
+    assert!(
+        browser.opens(&authorization(&client, &[("prompt", "none")])).await.sent_back().contains_key("code")
+    );
 }
 
 #[tokio::test]
@@ -149,7 +158,8 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
         let page = browser.opens(&evil(uri)).await.is(400);
         assert!(page.answer.header("location").is_none() && !page.html().contains("evil.example"), "{uri}");
         assert!(page.alert().is_some() && !page.html().contains("<form"), "{}", page.html());
-        let posted = browser.sends(&evil(uri), browser.origin(), "same-origin", &[("step", "deny")]).await.is(400);
+        let posted =
+            browser.sends(&evil(uri), browser.origin(), "same-origin", &[("step", "deny")]).await.is(400);
         assert!(posted.answer.header("location").is_none(), "{uri}");
     }
     let twice = format!("{}&redirect_uri=https%3A%2F%2Fevil.example", authorization(&client, &[]));
@@ -334,7 +344,11 @@ async fn strange_queries_are_refused_in_so_many_words() {
     let broken = format!("{}&nonce=%FF", authorization(&client, &[]));
     assert_eq!(browser.opens(&broken).await.error(), "invalid_request");
     let many: String = (0..200).map(|n| format!("&x{n}=1")).collect();
-    assert_eq!(browser.opens(&format!("{}{many}", authorization(&client, &[]))).await.error(), "invalid_request");
-    let documented: Value = shop.stranger().get("/openapi.json").await.is(200).json()["paths"]["/oauth2/authorize"].clone();
+    assert_eq!(
+        browser.opens(&format!("{}{many}", authorization(&client, &[]))).await.error(),
+        "invalid_request"
+    );
+    let documented: Value =
+        shop.stranger().get("/openapi.json").await.is(200).json()["paths"]["/oauth2/authorize"].clone();
     assert!(documented["get"].is_object() && documented["post"].is_object());
 }

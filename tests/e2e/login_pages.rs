@@ -21,10 +21,15 @@ async fn a_wrong_password_is_told_and_what_was_filled_in_stays() {
     let shop = Suite::start().await;
     let (ana, client, browser) = (shop.sign_up("ana").await, an_app(&shop, true).await, shop.browser().await);
     let page = login(&browser, &client).await;
-    let wrong = browser.presses(&page, "login", &[("email", ana.email()), ("password", "not hers")]).await.is(422);
+    let wrong =
+        browser.presses(&page, "login", &[("email", ana.email()), ("password", "not hers")]).await.is(422);
     assert!(wrong.alert().is_some_and(|alert| alert.contains("wrong")), "{}", wrong.html());
     assert!(wrong.html().contains(&format!("value=\"{}\"", ana.email())), "{}", wrong.html());
-    assert!(wrong.html().contains("<title>Error: ") && !wrong.html().contains("not hers"), "{}", wrong.html());
+    assert!(
+        wrong.html().contains("<title>Error: ") && !wrong.html().contains("not hers"),
+        "{}",
+        wrong.html()
+    );
     assert_eq!(browser.cookie("souk-session"), None);
     // Nobody learns who has an account.
     let unknown = [("email", "nobody@example.com"), ("password", "not hers")];
@@ -62,21 +67,22 @@ async fn a_form_is_taken_from_the_page_that_showed_it_and_from_no_other() {
     let page = login(&hers, &client).await;
     let planted = login(&evil, &client).await;
     let password = ana.password();
-    let (action, credentials) = (page.action(), [("step", "login"), ("email", ana.email()), ("password", &password)]);
+    let (action, credentials) =
+        (page.action(), [("step", "login"), ("email", ana.email()), ("password", &password)]);
     let tampered = format!("{}x", page.csrf());
     let other = authorization(&client, &[("state", "another")]);
     for (action, code) in [
         (action.as_str(), ""),
         (&action, "nonsense"),
         (&action, &tampered),
-        (&action, &planted.csrf()),
-        (&other, &page.csrf()),
+        (&action, planted.csrf()),
+        (&other, page.csrf()),
     ] {
         let sent = [&credentials[..], &[("csrf", code)]].concat();
         let answer = hers.sends(action, hers.origin(), "same-origin", &sent).await.is(403);
         assert!(answer.alert().is_some() && hers.cookie("souk-session").is_none(), "{action} {code}");
     }
-    let good = [&credentials[..], &[("csrf", &page.csrf())]].concat();
+    let good = [&credentials[..], &[("csrf", page.csrf())]].concat();
     for (origin, site) in [
         ("https://evil.example", "same-origin"),
         ("null", "same-origin"),
@@ -103,17 +109,14 @@ async fn nobody_allows_anything_by_a_form_that_was_not_shown_to_them() {
     let his_login = his.opens(&path).await;
     let his_shown = his.signs_in(&his_login, &bob).await.is(200);
     let more = authorization(&client, &[("scope", "openid email account")]);
-    for (action, code) in [
-        (&path, String::new()),
-        (&path, login.csrf()),
-        (&path, his_shown.csrf()),
-        (&more, hers_shown.csrf()),
-    ] {
-        let sent = [("step", "consent"), ("csrf", code.as_str())];
+    for (action, code) in
+        [(&path, ""), (&path, login.csrf()), (&path, his_shown.csrf()), (&more, hers_shown.csrf())]
+    {
+        let sent = [("step", "consent"), ("csrf", code)];
         let answer = hers.sends(action, hers.origin(), "same-origin", &sent).await.is(403);
         assert!(answer.has_button("consent") && answer.alert().is_some(), "{}", answer.html());
     }
-    let sent = [("step", "consent"), ("csrf", &hers_shown.csrf())];
+    let sent = [("step", "consent"), ("csrf", hers_shown.csrf())];
     hers.sends(&path, "https://evil.example", "cross-site", &sent).await.is(403);
     // Another sign-in in the same browser makes the old page worthless.
     let again = hers.opens(&authorization(&client, &[("prompt", "login")])).await;
@@ -125,16 +128,17 @@ async fn nobody_allows_anything_by_a_form_that_was_not_shown_to_them() {
 #[tokio::test]
 async fn prompt_login_cannot_be_stepped_over() {
     let shop = Suite::start().await;
-    let (ana, client, browser) = (shop.sign_up("ana").await, an_app(&shop, false).await, shop.browser().await);
+    let (ana, client, browser) =
+        (shop.sign_up("ana").await, an_app(&shop, false).await, shop.browser().await);
     browser.grants(&authorization(&client, &[]), &ana).await;
     let strict = authorization(&client, &[("prompt", "login")]);
     let page = browser.opens(&strict).await.is(200);
     for step in ["consent", "account"] {
-        let sent = [("step", step), ("csrf", &page.csrf())];
+        let sent = [("step", step), ("csrf", page.csrf())];
         let answer = browser.sends(&strict, browser.origin(), "same-origin", &sent).await.is(403);
         assert!(answer.has_button("login"), "{}", answer.html());
     }
-    let sent = [("step", "nonsense"), ("csrf", &page.csrf())];
+    let sent = [("step", "nonsense"), ("csrf", page.csrf())];
     browser.sends(&strict, browser.origin(), "same-origin", &sent).await.is(400);
 }
 
@@ -171,11 +175,19 @@ async fn what_others_wrote_is_shown_as_text() {
     let mut new = app(&["openid", "email"]);
     new["name"] = json!(evil);
     let client = shop.client(&new).await;
-    let user = json!({"email": souk_tests::user("eve")["email"], "password": souk_tests::PASSWORD, "name": evil});
+    let user =
+        json!({"email": souk_tests::user("eve")["email"], "password": souk_tests::PASSWORD, "name": evil});
     let browser = shop.browser().await;
     shop.stranger().registers(&user).await.is(201).accept();
     let eve = shop.sign_up("eve").await;
-    let changes = [("scope", "openid email"), ("state", evil), ("nonce", evil), ("login_hint", evil), ("ui_locales", evil), ("x", evil)];
+    let changes = [
+        ("scope", "openid email"),
+        ("state", evil),
+        ("nonce", evil),
+        ("login_hint", evil),
+        ("ui_locales", evil),
+        ("x", evil),
+    ];
     let is_text = |page: &Shown| {
         let html = page.html();
         assert!(!html.contains("<img") && !html.contains("<script") && !html.contains("\"><"), "{html}");
@@ -187,7 +199,9 @@ async fn what_others_wrote_is_shown_as_text() {
     is_text(&wrong);
     let consent = browser.signs_in(&page, &eve).await.is(200);
     is_text(&consent);
-    let choice = browser.opens(&authorization(&client, &[&changes[..], &[("prompt", "select_account")]].concat())).await;
+    let choice = browser
+        .opens(&authorization(&client, &[&changes[..], &[("prompt", "select_account")]].concat()))
+        .await;
     is_text(&choice.is(200));
     for changes in [[("client_id", evil)], [("redirect_uri", evil)], [("state", evil)]] {
         browser.opens(&authorization(&client, &changes)).await.answer.accept();
@@ -199,8 +213,10 @@ async fn what_others_wrote_is_shown_as_text() {
 #[tokio::test]
 async fn pages_speak_the_language_that_is_asked_for() {
     let shop = Suite::start().await;
-    let (ana, client, browser) = (shop.sign_up("ana").await, an_app(&shop, false).await, shop.browser().await);
-    let (plain, french) = (authorization(&client, &[]), authorization(&client, &[("ui_locales", "fr-CA fr en")]));
+    let (ana, client, browser) =
+        (shop.sign_up("ana").await, an_app(&shop, false).await, shop.browser().await);
+    let (plain, french) =
+        (authorization(&client, &[]), authorization(&client, &[("ui_locales", "fr-CA fr en")]));
     for (path, accepted, language, says) in [
         (&plain, "en-GB", "en", "Sign in"),
         (&plain, "fr-CH, en;q=0.8", "fr", "Se connecter"),
@@ -208,7 +224,11 @@ async fn pages_speak_the_language_that_is_asked_for() {
         (&french, "en", "fr", "Mot de passe"),
     ] {
         let page = browser.opens_in(path, accepted).await.is(200);
-        assert!(page.html().contains(&format!("<html lang=\"{language}\"")) && page.says(says), "{}", page.html());
+        assert!(
+            page.html().contains(&format!("<html lang=\"{language}\"")) && page.says(says),
+            "{}",
+            page.html()
+        );
         assert_eq!(page.answer.header("content-language"), Some(language));
     }
     let page = browser.opens(&french).await;
@@ -236,7 +256,10 @@ async fn cookies_over_tls_are_for_this_host_alone() {
     let answer = browser.signs_in(&page, &ana).await;
     answer.sent_back();
     let line = answer.answer.header("set-cookie").unwrap();
-    assert!(line.starts_with("__Host-souk-session=") && line.contains("; Secure") && line.contains("; Path=/;"), "{line}");
+    assert!(
+        line.starts_with("__Host-souk-session=") && line.contains("; Secure") && line.contains("; Path=/;"),
+        "{line}"
+    );
     assert!(browser.cookie("__Host-souk-csrf").is_some());
     // One without the prefix could have been set by anybody on the way.
     let other = shop.browser().await;
@@ -269,12 +292,15 @@ async fn a_browser_is_signed_out_by_a_new_password_and_by_the_end_of_the_account
 #[tokio::test]
 async fn a_browser_that_is_not_used_is_signed_out_and_forgotten() {
     let Some(shop) = Suite::own().await else { return };
-    let (client, database) = (an_app(&shop, true).await, Connection::open(shop.state().join("auth.db")).unwrap());
+    let (client, database) =
+        (an_app(&shop, true).await, Connection::open(shop.state().join("auth.db")).unwrap());
     const HOUR: i64 = 3600 * 1000;
     for (column, hours) in [("last_used_at", 12), ("expires_at", 7 * 24)] {
         let (ana, browser): (Person, _) = (shop.sign_up("ana").await, shop.browser().await);
         browser.grants(&authorization(&client, &[]), &ana).await;
-        let earlier = format!("UPDATE browsers SET created_at = created_at - ?2, {column} = {column} - ?2 WHERE user_id = ?1");
+        let earlier = format!(
+            "UPDATE browsers SET created_at = created_at - ?2, {column} = {column} - ?2 WHERE user_id = ?1"
+        );
         assert_eq!(database.execute(&earlier, (ana.id(), hours * HOUR - 60_000)).unwrap(), 1);
         assert!(is_signed_in(&browser, &client).await, "{column}");
         assert_eq!(database.execute(&earlier, (ana.id(), hours * HOUR)).unwrap(), 1);

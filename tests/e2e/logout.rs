@@ -91,7 +91,11 @@ async fn a_hint_that_is_no_hint_asks_first() {
     let forged = Jwt::read(&hint).with_claim("sub", bob.id());
     let own = ana.token().await;
     for hint in [forged.tampered().as_str(), &forged.unsigned(), &own, "x.y.z", &bobs] {
-        let asks = logout(&[("id_token_hint", hint), ("client_id", &client.id), ("post_logout_redirect_uri", AFTER)]);
+        let asks = logout(&[
+            ("id_token_hint", hint),
+            ("client_id", &client.id),
+            ("post_logout_redirect_uri", AFTER),
+        ]);
         let page = hers.opens(&asks).await.is(200);
         assert!(page.has_button("logout") && is_signed_in(&hers, &client).await, "{hint}");
     }
@@ -107,13 +111,23 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered_for_it() {
     let (ana, client, other) = (shop.sign_up("ana").await, an_app(&shop).await, an_app(&shop).await);
     let browser = shop.browser().await;
     let (hint, refresh) = tokens(&browser, &client, &ana).await;
-    for uri in ["https://evil.example/", "https://app.example/callback", "https://app.example/bye?x=1", "javascript:alert(1)", "//evil.example"] {
+    for uri in [
+        "https://evil.example/",
+        "https://app.example/callback",
+        "https://app.example/bye?x=1",
+        "javascript:alert(1)",
+        "//evil.example",
+    ] {
         for known in [("id_token_hint", hint.as_str()), ("client_id", client.id.as_str()), ("x", "y")] {
             let page = browser.opens(&logout(&[known, ("post_logout_redirect_uri", uri)])).await.is(400);
-            assert!(page.answer.header("location").is_none() && !page.html().contains("evil.example"), "{uri}");
+            assert!(
+                page.answer.header("location").is_none() && !page.html().contains("evil.example"),
+                "{uri}"
+            );
         }
     }
-    let unclear = [("id_token_hint", hint.as_str()), ("client_id", &other.id), ("post_logout_redirect_uri", AFTER)];
+    let unclear =
+        [("id_token_hint", hint.as_str()), ("client_id", &other.id), ("post_logout_redirect_uri", AFTER)];
     browser.opens(&logout(&unclear)).await.is(400);
     let unknown = [("client_id", "cli_00000000000000000000000000"), ("post_logout_redirect_uri", AFTER)];
     browser.opens(&logout(&unknown)).await.is(400);
@@ -131,12 +145,12 @@ async fn nobody_is_signed_out_by_a_form_of_another_site() {
     let evil = shop.browser().await;
     tokens(&evil, &client, &ana).await;
     let planted = evil.opens("/oauth2/logout").await.is(200);
-    for code in ["", "x", &planted.csrf()] {
+    for code in ["", "x", planted.csrf()] {
         let sent = [("step", "logout"), ("csrf", code)];
         let answer = browser.sends("/oauth2/logout?", browser.origin(), "same-origin", &sent).await.is(403);
         assert!(answer.has_button("logout"), "{}", answer.html());
     }
-    let sent = [("step", "logout"), ("csrf", &ask.csrf())];
+    let sent = [("step", "logout"), ("csrf", ask.csrf())];
     browser.sends("/oauth2/logout?", "https://evil.example", "cross-site", &sent).await.is(403);
     assert!(is_signed_in(&browser, &client).await);
     browser.sends("/oauth2/logout?", browser.origin(), "same-origin", &sent).await.is(200);
@@ -151,7 +165,10 @@ async fn what_was_allowed_is_listed_and_taken_back() {
     let (_, refresh) = tokens(&browser, &client, &ana).await;
     let list = ana.get("/api/v1/auth/consents").await.is(200);
     let consent = &list.json()["items"][0];
-    assert_eq!((&consent["client_id"], &consent["client"], &consent["scope"]), (&json!(client.id), &json!("an app"), &json!("openid account")));
+    assert_eq!(
+        (&consent["client_id"], &consent["client"], &consent["scope"]),
+        (&json!(client.id), &json!("an app"), &json!("openid account"))
+    );
     assert_eq!(bob.get("/api/v1/auth/consents").await.is(200).json()["items"], json!([]));
     let path = format!("/api/v1/auth/consents/{}", client.id);
     bob.delete(&path).await.is_refused(404, "not-found");
@@ -178,7 +195,9 @@ async fn an_owner_sees_apps_and_browsers_and_ends_either() {
     let (apps, browsers) = (sessions(&ana, "app").await, sessions(&ana, "browser").await);
     let names: Vec<_> = apps.iter().map(|session| session["client"].as_str().unwrap()).collect();
     assert_eq!(names.iter().filter(|name| **name == "an app").count(), 2, "{apps:?}");
-    assert!(names.contains(&"Souk") && browsers.len() == 2 && browsers.iter().all(|it| it["client"].is_null()));
+    assert!(
+        names.contains(&"Souk") && browsers.len() == 2 && browsers.iter().all(|it| it["client"].is_null())
+    );
     let oldest = browsers.last().unwrap()["id"].as_str().unwrap();
     let path = format!("/api/v1/auth/sessions/{oldest}");
     bob.delete(&path).await.is_refused(404, "not-found");
