@@ -68,11 +68,12 @@ async fn nobody_else_may_ask() {
     let (app, ana, answer) = granted(&shop, &app(&["openid", "account"])).await;
     let token = answer.text("/access_token");
     app.introspects(token).await.is_oauth_error("invalid_client");
-    let asks = |request: souk_tests::Request<'_>| {
-        request.body("application/x-www-form-urlencoded", form(&[("token", token)]))
-    };
-    asks(app.person.sends(Method::POST, "/oauth2/introspect")).await.is_oauth_error("invalid_client");
-    asks(ana.sends(Method::POST, "/oauth2/introspect")).await.is_oauth_error("invalid_client");
+    let asking = form(&[("token", token)]);
+    let kind = "application/x-www-form-urlencoded";
+    for person in [&app.person, &ana] {
+        let request = person.sends(Method::POST, "/oauth2/introspect").body(kind, asking.clone());
+        request.await.is_oauth_error("invalid_client");
+    }
     let machine = shop.client(&machine(&["orders:read"])).await;
     machine.asks("/oauth2/introspect", &[]).await.is_oauth_error("invalid_request");
     machine.asks("/oauth2/revoke", &[]).await.is_oauth_error("invalid_request");
