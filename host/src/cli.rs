@@ -36,6 +36,11 @@ pub struct Arguments {
     #[arg(long)]
     pub cache_dir: Option<PathBuf>,
 
+    /// Tell `perf` the functions of components that are built with their names (CARGO_PROFILE_COMPONENT_STRIP=none): writes
+    /// /tmp/perf-PID.map.
+    #[arg(long, env = "SOUK_PERF_MAP")]
+    pub perf_map: bool,
+
     /// A variable's value; goes before SPIN_VARIABLE_NAME in the environment, and that before .env.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub variable: Vec<(String, String)>,
@@ -114,6 +119,7 @@ impl Arguments {
         variables.extend(self.variable);
         Ok(Options {
             cache_dir: Some(self.cache_dir.unwrap_or_else(|| state.join("cache"))),
+            perf_map: self.perf_map,
             manifest: self.from,
             runtime_config: self.runtime_config_file,
             state_dir: Some(state),

@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy,
+};
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::bindings::Offers;
@@ -39,6 +41,13 @@ pub(crate) struct Engine {
     known_files: Mutex<HashMap<PathBuf, KnownFile>>,
 }
 
+/// What tells one engine from another.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    cache: Option<PathBuf>,
+    perf_map: bool,
+}
+
 /// A file as it was when it was read.
 #[derive(Clone, Copy)]
 struct KnownFile {
@@ -48,21 +57,21 @@ struct KnownFile {
 }
 
 impl Engine {
-    /// The process's engine that keeps compiled code in `cache`, or nowhere.
-    pub fn shared(cache: Option<&Path>) -> anyhow::Result<Arc<Self>> {
-        static ENGINES: OnceLock<Mutex<HashMap<Option<PathBuf>, Arc<Engine>>>> = OnceLock::new();
+    /// The process's engine that keeps compiled code in `cache`, or nowhere, and tells `perf` of it or not.
+    pub fn shared(cache: Option<&Path>, perf_map: bool) -> anyhow::Result<Arc<Self>> {
+        static ENGINES: OnceLock<Mutex<HashMap<Kind, Arc<Engine>>>> = OnceLock::new();
         let mut engines = lock(ENGINES.get_or_init(Mutex::default));
-        let cache = cache.map(std::path::absolute).transpose()?;
-        if let Some(engine) = engines.get(&cache) {
+        let kind = Kind { cache: cache.map(std::path::absolute).transpose()?, perf_map };
+        if let Some(engine) = engines.get(&kind) {
             return Ok(engine.clone());
         }
-        let engine = Arc::new(Self::new(cache.as_deref())?);
-        engines.insert(cache, engine.clone());
+        let engine = Arc::new(Self::new(&kind)?);
+        engines.insert(kind, engine.clone());
         Ok(engine)
     }
 
-    fn new(cache: Option<&Path>) -> anyhow::Result<Self> {
-        let mut config = config(cache)?;
+    fn new(kind: &Kind) -> anyhow::Result<Self> {
+        let mut config = config(kind)?;
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling()));
         // A machine may refuse the address space that pooling reserves.
         let engine = wasmtime::Engine::new(&config).or_else(|e| {
@@ -132,12 +141,17 @@ impl Engine {
     }
 }
 
-fn config(cache: Option<&Path>) -> anyhow::Result<Config> {
+fn config(kind: &Kind) -> anyhow::Result<Config> {
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
-    if let Some(folder) = cache {
+    // Components carry no names of their functions for others than `perf`, so a backtrace would say little.
+    config.generate_address_map(kind.perf_map);
+    if kind.perf_map {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
+    if let Some(folder) = &kind.cache {
         let mut settings = CacheConfig::new();
         settings.with_directory(folder);
         let cache = Cache::new(settings).map_err(anyhow::Error::from);

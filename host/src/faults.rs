@@ -85,6 +85,11 @@ impl Faults {
         self.change(|table| _ = table.traps.insert(label.to_owned(), nth));
     }
 
+    /// How many statements on the database `label` are left until its trap: what it was set to, less those made since.
+    pub fn trap_in(&self, label: &str) -> Option<u32> {
+        self.table().traps.get(label).copied()
+    }
+
     /// Whether a trap waits for a statement on the database `label` that has not come yet.
     pub fn trap_is_set(&self, label: &str) -> bool {
         self.table().traps.contains_key(label)
@@ -199,6 +204,7 @@ mod tests {
     fn a_trap_waits_for_its_statement() {
         let faults = Faults::default();
         faults.trap_at("a", 3);
+        assert_eq!(faults.trap_in("a"), Some(3));
         assert_eq!([(); 4].map(|()| faults.traps("a")), [false, false, true, false]);
         assert!(!faults.traps("b") && !faults.trap_is_set("a"));
     }

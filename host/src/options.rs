@@ -19,6 +19,8 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// Where compiled components are kept for the next process. `None`: only in memory, for this process.
     pub cache_dir: Option<PathBuf>,
+    /// Whether `perf` is told the functions of components.
+    pub perf_map: bool,
     /// Address and port; port 0 takes a free one.
     pub listen: String,
     /// Values of the manifest's variables. Those that it does not declare are ignored.
@@ -44,6 +46,7 @@ impl Default for Options {
             runtime_config: None,
             state_dir: None,
             cache_dir: None,
+            perf_map: false,
             listen: "127.0.0.1:3000".to_owned(),
             variables: BTreeMap::new(),
             env: BTreeMap::new(),

@@ -60,7 +60,7 @@ impl Setup {
         let faults = Faults::default();
         let prepared = prepare(&manifest, &selected, &values, &config, &faults, &options, &logs)?;
         prepared.run_sqlite(&options.sqlite)?;
-        let engine = Engine::shared(options.cache_dir.as_deref())?;
+        let engine = Engine::shared(options.cache_dir.as_deref(), options.perf_map)?;
         let code = load_all(&engine, &manifest, &selected)?;
         let (phase, follow) = watch::channel(Phase::Running);
         let app = Arc::new_cyclic(|app| {

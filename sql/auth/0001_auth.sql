@@ -141,7 +141,7 @@ CREATE TABLE revoked_tokens (
 
 CREATE INDEX revoked_tokens_by_end ON revoked_tokens (expires_at);
 
--- What happened that matters to security: who, what, from where.
+-- What happened that matters to security: who, what, from where. The ids are in the order of time.
 CREATE TABLE audit (
   id TEXT PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -149,30 +149,36 @@ CREATE TABLE audit (
   last_at INTEGER NOT NULL,
   times INTEGER NOT NULL DEFAULT 1 CHECK (times > 0),
   kind TEXT NOT NULL,
+  -- Whom it is about, with an account or as a program, and which sign-in. They may be gone by now.
   user_id TEXT,
   client_id TEXT,
   session_id TEXT,
-  -- Who did it, if not the person themself.
+  -- A keyed hash of the e-mail address that somebody tried to sign in with: it need not be anybody's.
+  email_hash BLOB CHECK (length(email_hash) = 32),
+  -- Who did it: the id of a person or a client, anonymous or service.
   actor TEXT,
   address TEXT,
   user_agent TEXT,
   request_id TEXT,
   detail TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(detail)),
-  -- What makes a failure the same as another; NULL for what never is.
-  sameness TEXT
+  -- What anybody can cause has its own half of the log, and drives out nothing else.
+  is_failure INTEGER NOT NULL CHECK (is_failure IN (0, 1)),
+  -- What makes a failure the same as another: a hash of its kind, who, network and minute. NULL for what never is.
+  flood BLOB UNIQUE CHECK (length(flood) = 32),
+  CHECK ((flood IS NOT NULL) = is_failure)
 ) STRICT;
 
 CREATE INDEX audit_by_user ON audit (user_id, id) WHERE user_id IS NOT NULL;
 
 CREATE INDEX audit_by_client ON audit (client_id, id) WHERE client_id IS NOT NULL;
 
+CREATE INDEX audit_by_email ON audit (email_hash, id) WHERE email_hash IS NOT NULL;
+
 CREATE INDEX audit_by_kind ON audit (kind, id);
 
 CREATE INDEX audit_by_address ON audit (address, id) WHERE address IS NOT NULL;
 
-CREATE INDEX audit_by_time ON audit (at);
-
-CREATE INDEX audit_by_sameness ON audit (sameness, at) WHERE sameness IS NOT NULL;
+CREATE INDEX audit_by_weight ON audit (is_failure, id);
 
 -- The newest password of an account, or its end, as users told of it: what a sign-in that began before is measured by.
 CREATE TABLE newest_passwords (

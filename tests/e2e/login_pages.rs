@@ -312,6 +312,43 @@ async fn a_browser_that_is_not_used_is_signed_out_and_forgotten() {
 }
 
 #[tokio::test]
+async fn of_very_many_browsers_the_least_used_are_signed_out() {
+    let Some(shop) = Suite::own().await else { return };
+    let (ana, client) = (shop.sign_up("ana").await, an_app(&shop, true).await);
+    let (first, last) = (shop.browser().await, shop.browser().await);
+    first.grants(&authorization(&client, &[]), &ana).await;
+    let database = Connection::open(shop.state().join("auth.db")).unwrap();
+    database
+        .execute_batch(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 49)
+             INSERT INTO browsers SELECT substr(id, 1, 9) || printf('%02d', n) || substr(id, 12), randomblob(32), user_id, auth_time,
+                    methods, password_version, address, user_agent, created_at, last_used_at + n, expires_at FROM n, browsers",
+        )
+        .unwrap();
+    assert!(is_signed_in(&first, &client).await);
+    last.grants(&authorization(&client, &[]), &ana).await;
+    let count = "SELECT count(*) FROM browsers WHERE user_id = ?1";
+    assert_eq!(database.query_row(count, [ana.id()], |row| row.get::<_, i64>(0)).unwrap(), 50);
+    assert!(!is_signed_in(&first, &client).await && is_signed_in(&last, &client).await);
+}
+
+#[tokio::test]
+async fn many_tabs_that_allow_at_once_get_a_code_each() {
+    let shop = Suite::start().await;
+    let (ana, client, browser) =
+        (shop.sign_up("ana").await, an_app(&shop, false).await, shop.browser().await);
+    let page = login(&browser, &client).await;
+    let consent = browser.signs_in(&page, &ana).await.is(200);
+    let allows = || browser.presses(&consent, "consent", &[]);
+    let (a, b, c) = tokio::join!(allows(), allows(), allows());
+    let codes = [a, b, c].map(|shown| shown.sent_back()["code"].clone());
+    for code in &codes {
+        client.exchanges(code).await.is(200).accept();
+    }
+    assert!(codes[0] != codes[1] && codes[1] != codes[2]);
+}
+
+#[tokio::test]
 async fn a_fault_is_a_page_or_is_told_where_nothing_may_be_shown() {
     let Some(shop) = Suite::own().await else { return };
     let (ana, client, browser) = (shop.sign_up("ana").await, an_app(&shop, true).await, shop.browser().await);

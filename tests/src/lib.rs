@@ -36,6 +36,7 @@ pub mod orders;
 pub mod payments;
 pub mod paypal;
 mod person;
+pub mod post;
 pub mod prices;
 pub mod process;
 mod project;
@@ -45,6 +46,7 @@ pub mod rules;
 pub mod standin;
 mod suite;
 pub mod token;
+pub mod wallets;
 
 pub use accounts::{PASSWORD, user};
 pub use answer::{Answer, Refused};

@@ -90,7 +90,11 @@ fn optional_tools() -> Vec<Finding> {
         optional("clippy, rustfmt", clippy, "for `test`: rustup component add clippy rustfmt"),
         optional("node", version("node"), "for `test`: Node 20 or later, https://nodejs.org"),
         optional("npm", version("npm"), "for `test`: it comes with Node"),
-        optional("python3", version("python3"), "for some tests: Python 3.11 or later"),
+        optional(
+            "python3",
+            version("python3"),
+            "for `test`: Python 3.11 or later with venv; Debian: apt install python3-venv",
+        ),
         optional("spin", version(&spin), "for `spin`: Spin 4.1 or later, https://spinframework.dev"),
     ]
 }

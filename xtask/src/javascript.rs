@@ -44,7 +44,8 @@ pub fn build(project: &Project) -> Result<()> {
     Ok(())
 }
 
-fn stamp_of<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
+/// What files say, in short.
+pub fn stamp_of<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -53,7 +54,8 @@ fn stamp_of<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a file, with both names in the error.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod bench;
 mod bootstrap;
 mod catalogue;
 mod chaos;
+mod clients;
 mod compile;
 mod deny;
 mod doctor;

@@ -13,7 +13,7 @@ use crate::generate;
 use crate::project::Project;
 use crate::shell;
 use crate::suite::{self, Runner, Suite};
-use crate::{deny, up};
+use crate::{clients, deny, up};
 
 /// The tests look for this secret in what a suite answers.
 const MAINTENANCE_KEY: &str = "SOUK_MAINTENANCE_KEY";
@@ -21,7 +21,8 @@ const MAINTENANCE_KEY: &str = "SOUK_MAINTENANCE_KEY";
 /// Run everything that CI checks, or some of the tests.
 ///
 /// Without arguments: formatting, the components, clippy for this machine and for WebAssembly, dependencies
-/// (cargo-deny), all tests, generated files, and the end-to-end tests once more on the real Spin when there is one.
+/// (cargo-deny), all tests, generated files, independent OAuth clients (npm and PyPI), and the end-to-end tests once
+/// more on the real Spin when there is one.
 /// With a NAME: the components, then only the tests whose name contains it. With --url: only the end-to-end tests,
 /// against a suite that runs already.
 #[derive(Args)]
@@ -60,11 +61,13 @@ enum Step {
     Tests,
     /// Are the generated files fresh?
     Generated,
+    /// Independent OAuth clients, on Node and Python, against a suite
+    Clients,
     /// End-to-end tests on the real Spin
     Spin,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Format,
     Step::Build,
     Step::ClippyWasm,
@@ -72,6 +75,7 @@ const STEPS: [Step; 8] = [
     Step::Deny,
     Step::Tests,
     Step::Generated,
+    Step::Clients,
     Step::Spin,
 ];
 
@@ -126,6 +130,7 @@ impl Step {
             Self::Deny => "dependencies",
             Self::Tests => "tests",
             Self::Generated => "generated files",
+            Self::Clients => "independent OAuth clients",
             Self::Spin => "end-to-end tests on real Spin",
         }
     }
@@ -146,13 +151,16 @@ impl Step {
                 all.extend(args.name.as_deref());
                 cargo(&all)
             }
-            Self::Generated => {
-                let host = compile::program_beside_tests(project, "souk-host", &test_targets(project)?)?;
-                generate::check(project, &Runner::Host(host))
-            }
+            Self::Generated => generate::check(project, &host(project)?),
+            Self::Clients => clients::run(project, &host(project)?),
             Self::Spin => on_spin(project, args),
         }
     }
+}
+
+/// The embedded host as the tests have it.
+fn host(project: &Project) -> Result<Runner> {
+    Ok(Runner::Host(compile::program_beside_tests(project, "souk-host", &test_targets(project)?)?))
 }
 
 fn clippy_wasm(project: &Project) -> Result<()> {

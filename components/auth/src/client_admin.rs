@@ -1,5 +1,6 @@
 //! Clients, for administrators.
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::{self, Client, Grant, Kind};
 use crate::opaque;
 use crate::problem::AuthError;
@@ -189,6 +190,14 @@ fn each_once<T: PartialEq>(list: Vec<T>) -> Vec<T> {
     kept
 }
 
+/// What a client is from now on, for the audit log.
+fn entry(act: Act, ctx: &Ctx, client: &Client) -> Entry {
+    let entry = Entry::new(act, ctx).client(&client.id).with("name", &client.name).with("kind", client.kind);
+    let entry = entry.with("redirect_uris", &client.redirect_uris).with("scopes", &client.scopes);
+    let entry = entry.with("grants", &client.grants).with("first_party", client.first_party);
+    entry.with("disabled", client.disabled_at.is_some())
+}
+
 async fn find(conn: &Conn, id: ClientId) -> Result<Client> {
     store::clients::find(conn, &id.to_string()).await?.ok_or_else(Problem::not_found)
 }
@@ -241,7 +250,10 @@ pub async fn create(ctx: Ctx, caller: Caller, Valid(new): Valid<NewClient>) -> R
     };
     must_be_sound(&client)?;
     must_cover(&caller, &client)?;
-    store::clients::add(&ctx.conn().await?, &client).await?;
+    let tx = ctx.begin().await?;
+    store::clients::add(&tx, &client).await?;
+    audit::record(&tx, entry(Act::ClientCreated, &ctx, &client)).await?;
+    tx.commit().await?;
     let location = format!("/api/v1/auth/clients/{}", client.id);
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())];
     Ok((StatusCode::CREATED, headers, ClientView::of(client, secret)).into_response())
@@ -283,6 +295,7 @@ pub async fn update(
     must_cover(&caller, &changed)?;
     store::clients::update(&mut tx, &changed).await?;
     let stored = find(&tx, id).await?;
+    audit::record(&tx, entry(Act::ClientChanged, &ctx, &stored)).await?;
     tx.commit().await?;
     Ok(ClientView::of(stored, None))
 }
@@ -324,6 +337,7 @@ pub async fn delete(
     let client = find(&tx, id).await?;
     if_match.check(client.version)?;
     store::clients::delete(&mut tx, &client.id).await?;
+    audit::record(&tx, Entry::new(Act::ClientDeleted, &ctx).client(&client.id)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -354,6 +368,8 @@ pub async fn rotate_secret(
     must_cover(&caller, &client)?;
     let changed = store::clients::set_secret(&mut tx, &client.id, &opaque::hash(&secret), until).await?;
     let changed = changed.ok_or_else(Problem::not_found)?;
+    let noted = Entry::new(Act::ClientSecret, &ctx).client(&client.id).with("overlap_s", rotation.overlap_s);
+    audit::record(&tx, noted).await?;
     tx.commit().await?;
     let headers = [(header::CACHE_CONTROL, "no-store")];
     Ok((headers, ClientView::of(changed, Some(secret))).into_response())

@@ -1,5 +1,6 @@
 //! Which client asks, and whether it is (RFC 6749, section 2.3).
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::{self, Client, Kind};
 use crate::oauth_error::OAuthError;
 use crate::opaque;
@@ -48,7 +49,17 @@ impl Credentials {
     pub async fn verify(self, ctx: &Ctx) -> Result<Client, OAuthError> {
         let found = clients::find(&ctx.conn().await?, &self.id).await?;
         let is_proven = is_proven(found.as_ref(), self.secret.as_ref());
-        found.filter(|_| is_proven).ok_or_else(refused)
+        if let Some(client) = found.as_ref().filter(|_| is_proven) {
+            return Ok(client.clone());
+        }
+        let entry = Entry::new(Act::ClientRefused, ctx);
+        // Made-up names need not be kept.
+        let entry = match found {
+            Some(client) => entry.client(client.id),
+            None => entry,
+        };
+        audit::record_failure(ctx, entry).await?;
+        Err(refused())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Authorization codes (RFC 6749, section 4.1.2): good once, for a minute, for the client that asked, with PKCE (RFC 7636).
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::Client;
 use crate::oauth_error::OAuthError;
 use crate::opaque;
@@ -74,7 +75,7 @@ pub async fn open(ctx: &Ctx, client: &Client, presented: &Presented<'_>) -> Resu
     let Some(wrong) = wrong else { return Ok(stored.grant) };
     let mut tx = ctx.begin().await?;
     let session = codes::burn(&mut tx, &hash).await?;
-    end_of_reused(&mut tx, session).await?;
+    end_of_reused(&mut tx, ctx, &stored.grant, session, &client.id).await?;
     tx.commit().await?;
     souk_kit::log(
         Level::Warn,
@@ -117,12 +118,23 @@ pub async fn spend(tx: &mut Tx, code: &Secret, session: SessionId) -> Result<Spe
     Ok(Spent::Before(codes::find(tx, &hash).await?.and_then(|stored| stored.session_id)))
 }
 
-/// Ends what a code gave that came twice.
-pub async fn end_of_reused(tx: &mut Tx, session: Option<SessionId>) -> Result<(), DbError> {
+/// Ends what a code gave that came twice, and notes who brought it.
+pub async fn end_of_reused(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    grant: &CodeGrant,
+    session: Option<SessionId>,
+    bringer: &str,
+) -> Result<()> {
+    let mut entry = Entry::new(Act::CodeReused, ctx).user(grant.user_id).client(bringer);
+    if grant.client_id != bringer {
+        entry = entry.with("given_to", &grant.client_id);
+    }
     if let Some(session) = session {
         store::end(tx, session, None).await?;
+        entry = entry.session(session);
     }
-    Ok(())
+    audit::record(tx, entry).await
 }
 
 #[cfg(test)]

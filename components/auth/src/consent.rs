@@ -1,5 +1,6 @@
 //! What one has allowed applications: to look at, and to take back.
 
+use crate::audit::{self, Act, Entry};
 use crate::store::consents;
 use axum::Json;
 use http::StatusCode;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Consent {
     /// The application.
+    #[schema(value_type = ClientId)]
     client_id: String,
     /// Its name.
     client: String,
@@ -60,6 +62,7 @@ pub async fn withdraw(ctx: Ctx, caller: Caller, PathId(id): PathId<ClientId>) ->
         tx.rollback().await?;
         return Err(Problem::not_found());
     }
+    audit::record(&tx, Entry::new(Act::ConsentWithdrawn, &ctx).user(user).client(id)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

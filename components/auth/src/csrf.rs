@@ -26,6 +26,12 @@ pub enum Form {
     Consent,
     /// Signing out.
     Logout,
+    /// Asking for a new password.
+    Forgot,
+    /// Choosing it.
+    Reset,
+    /// Confirming an e-mail address.
+    Verify,
 }
 
 /// What a form was shown for: by which page, for which query, to the browser session of whom.

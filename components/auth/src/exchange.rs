@@ -120,7 +120,7 @@ async fn by_code(
         user_id: grant.user_id,
         password_version: grant.password_version,
         auth_time: grant.auth_time,
-        methods: grant.methods,
+        methods: grant.methods.clone(),
         browser_id: grant.browser_id,
         address: caller.address.clone(),
         user_agent: family::user_agent(headers),
@@ -135,7 +135,7 @@ async fn by_code(
     match code::spend(&mut tx, &code, session.id).await? {
         Spent::Now => {}
         Spent::Before(earlier) => {
-            code::end_of_reused(&mut tx, earlier).await?;
+            code::end_of_reused(&mut tx, ctx, &grant, earlier, &client.id).await?;
             tx.commit().await?;
             return Err(bad());
         }

@@ -1,5 +1,6 @@
 //! Sessions: the families of refresh tokens, however they began.
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::Client;
 use crate::opaque;
 use crate::refresh::{Claim, Usage};
@@ -108,9 +109,8 @@ pub async fn go_on(ctx: &Ctx, session: Session, claim: &Claim) -> Result<Session
 }
 
 async fn end_of_reused(ctx: &Ctx, session: &Session) -> Stop {
-    let ended = async { store::end(&ctx.conn().await?, session.id, None).await };
-    if let Err(error) = ended.await {
-        return error.into();
+    if let Err(problem) = end_and_note(ctx, session).await {
+        return Stop::Fault(problem);
     }
     souk_kit::log(
         Level::Warn,
@@ -119,6 +119,15 @@ async fn end_of_reused(ctx: &Ctx, session: &Session) -> Stop {
                "client.id": session.client_id}),
     );
     Stop::Reused
+}
+
+async fn end_and_note(ctx: &Ctx, session: &Session) -> Result<()> {
+    let tx = ctx.begin().await?;
+    if store::end(&tx, session.id, None).await? {
+        let entry = Entry::new(Act::RefreshReused, ctx).user(session.user_id).session(session.id);
+        audit::record(&tx, entry.client(&session.client_id)).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// What a person is to the shop, as users says.

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use souk_kit::permission::scope;
-use souk_kit::{BadForm, Ctx, Form, Result, Secret, Timestamp, settings};
+use souk_kit::{BadForm, Caller, Ctx, Form, Result, Secret, Timestamp, settings};
 use utoipa::ToSchema;
 
 /// A token.
@@ -90,6 +90,7 @@ impl IntoResponse for Introspection {
         (status = 401, body = OAuthErrorDocument, description = "`invalid_client`")))]
 pub async fn introspect(
     ctx: Ctx,
+    _: Caller,
     headers: HeaderMap,
     form: Result<Form<TokenForm>, BadForm>,
 ) -> Result<Introspection, OAuthError> {

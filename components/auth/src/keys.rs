@@ -1,5 +1,6 @@
 //! The keys that sign access tokens: kept encrypted, published as a JWK set, rotated without invalidating anything.
 
+use crate::audit::{self, Act, Entry};
 use crate::store::{self, StoredKey};
 use crate::token;
 use axum::Json;
@@ -78,6 +79,7 @@ async fn make(ctx: &Ctx) -> Result<ES256KeyPair> {
         return Ok(made);
     }
     store::add_key(&mut tx, &sealed, published_until(now)).await?;
+    audit::record(&tx, made(Entry::of_the_suite(Act::KeysRotated), &sealed)).await?;
     tx.commit().await?;
     Ok(pair)
 }
@@ -89,7 +91,7 @@ fn published_until(successor_signs_from: Timestamp) -> Timestamp {
 }
 
 /// Adds a key that will sign soon, unless one is waiting already. Answers when it will.
-async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
+async fn add_next(ctx: &Ctx, entry: Entry) -> Result<Timestamp> {
     let signs_from = Timestamp::now().after(PUBLISHED_AHEAD);
     let (_, sealed) = generate(signs_from).await?;
     let mut tx = ctx.begin().await?;
@@ -99,8 +101,14 @@ async fn add_next(ctx: &Ctx) -> Result<Timestamp> {
         return Ok(signs_from);
     }
     store::add_key(&mut tx, &sealed, published_until(signs_from)).await?;
+    audit::record(&tx, made(entry, &sealed)).await?;
     tx.commit().await?;
     Ok(signs_from)
+}
+
+/// That a key was made, for the audit log.
+fn made(entry: Entry, key: &StoredKey) -> Entry {
+    entry.with("kid", &key.kid).with("signs_from", key.signs_from)
 }
 
 /// Rotates when the newest key is old.
@@ -108,7 +116,7 @@ pub async fn rotate_if_old(ctx: &Ctx) -> Result<()> {
     let keys = store::keys(&ctx.conn().await?).await?;
     let oldest = Timestamp::now().before(ROTATED_AFTER);
     if keys.first().is_some_and(|newest| newest.signs_from < oldest) {
-        add_next(ctx).await?;
+        add_next(ctx, Entry::of_the_suite(Act::KeysRotated)).await?;
     }
     Ok(())
 }
@@ -207,5 +215,5 @@ pub struct Rotation {
 pub async fn rotate(ctx: Ctx, caller: Caller) -> Result<Json<Rotation>> {
     caller.needs(scope::SUITE)?;
     current(&ctx).await?;
-    Ok(Json(Rotation { signs_from: add_next(&ctx).await? }))
+    Ok(Json(Rotation { signs_from: add_next(&ctx, Entry::new(Act::KeysRotated, &ctx)).await? }))
 }

@@ -8,11 +8,14 @@
 //! person granted and their roles give; a key is published before it signs and until everything that it signed has expired;
 //! neither a refresh token, a code, a client's secret nor a private key can be read from the database.
 //!
-//! Calls users: is the password right, what are the roles now. Publishes nothing; hears from users that an account was
-//! deleted or its password changed.
+//! Calls users: is the password right, is the wallet theirs, what are the roles now. Publishes nothing; hears from users that
+//! an account was deleted or its password changed, and for the log whatever else matters to security.
+//!
+//! What happens that matters to security is in the audit log, with who did it and from where.
 //!
 //! An access token is believed without asking anybody, so it outlives its session by up to its ten minutes.
 
+mod audit;
 mod authorize;
 mod browser;
 mod client_admin;
@@ -36,12 +39,14 @@ mod page;
 mod pages;
 mod person;
 mod problem;
+mod recovery;
 mod redirect;
 mod refresh;
 mod revocation;
 mod scopes;
 mod session;
 mod sign_in;
+mod siwe;
 mod store;
 mod token;
 mod userinfo;
@@ -75,12 +80,18 @@ async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoRe
 fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(sign_in::login))
+        .routes(routes!(siwe::terms))
+        .routes(routes!(siwe::login))
         .routes(routes!(sign_in::refresh))
         .routes(routes!(sign_in::logout))
         .routes(routes!(session::list))
         .routes(routes!(session::end))
+        .routes(routes!(audit::search))
         .routes(routes!(authorize::show, authorize::step))
         .routes(routes!(logout::show, logout::step))
+        .routes(routes!(recovery::forgot, recovery::ask))
+        .routes(routes!(recovery::reset, recovery::renew))
+        .routes(routes!(recovery::verify, recovery::confirm))
         .routes(routes!(consent::list))
         .routes(routes!(consent::withdraw))
         .routes(routes!(exchange::exchange))
@@ -107,22 +118,27 @@ async fn hear(tx: &mut Tx, event: &Event) -> Result<()> {
     if event.source != "/users" {
         return Err(Problem::forbidden("Only users can tell of people."));
     }
-    match event.kind.as_str() {
+    let ended = match event.kind.as_str() {
         "souk.user.deleted" => {
-            store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?;
             store::forget_consents(tx, &event.subject).await?;
+            Some(store::end_before(tx, &event.subject, store::NO_PASSWORD, None).await?)
         }
         "souk.user.password_changed" => {
             let changed: PasswordChanged = event.data()?;
             let keep = changed.keep_session.as_deref();
-            store::end_before(tx, &event.subject, changed.password_version, keep).await?;
+            Some(store::end_before(tx, &event.subject, changed.password_version, keep).await?)
         }
-        _ => {}
+        _ => None,
+    };
+    match audit::Entry::of_event(event, ended)? {
+        Some(entry) => audit::record(tx, entry).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn maintain(ctx: Ctx) -> Result<()> {
     keys::rotate_if_old(&ctx).await?;
-    Ok(store::purge(&ctx.conn().await?).await?)
+    let conn = ctx.conn().await?;
+    store::purge(&conn).await?;
+    audit::forget(&conn).await
 }

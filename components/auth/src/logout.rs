@@ -3,6 +3,7 @@
 //! Keeps: nobody is signed out by a mere link, unless it carries an id token of theirs; nobody is sent to an address that the
 //! client has not registered for it.
 
+use crate::audit::{self, Act, Entry};
 use crate::authorize::request::append;
 use crate::authorize::see_other;
 use crate::browser::{self, Browser};
@@ -218,10 +219,17 @@ impl Visit {
     async fn ends(&self, browser: Option<BrowserId>, hint: Option<&Hint>) -> Result<()> {
         let mut tx = self.ctx.begin().await?;
         if let Some(id) = browser {
-            browsers::end(&mut tx, id, None).await?;
+            let user = browsers::find_by_id(&tx, id).await?.map(|browser| browser.user_id);
+            if browsers::end(&mut tx, id, None).await? {
+                let entry = Entry::new(Act::SessionEnded, &self.ctx).session(id);
+                audit::record(&tx, user.into_iter().fold(entry, Entry::user)).await?;
+            }
         }
-        if let Some((session, user)) = hint.and_then(|hint| hint.session.map(|id| (id, hint.user_id))) {
-            store::end(&tx, session, Some(user)).await?;
+        if let Some((session, user)) = hint.and_then(|hint| hint.session.map(|id| (id, hint.user_id)))
+            && store::end(&tx, session, Some(user)).await?
+        {
+            let entry = Entry::new(Act::SessionEnded, &self.ctx).session(session).user(user);
+            audit::record(&tx, entry).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -1,7 +1,7 @@
 //! Everything this service refuses, beside what the kit does.
 
 use crate::family::Stop;
-use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
+use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WALLET_NOT_PROVEN, WRONG_CREDENTIALS};
 use souk_kit::{Problem, Refusal, Spec};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const CLIENT_HAS_NO_SECRET: Spec = Spec::new(
 pub const ALL: &[Spec] = &[
     WRONG_CREDENTIALS,
     TOO_MANY_ATTEMPTS,
+    WALLET_NOT_PROVEN,
     INVALID_REFRESH_TOKEN,
     REFRESH_TOKEN_REUSED,
     CLIENT_HAS_NO_SECRET,
@@ -40,6 +41,8 @@ pub enum AuthError {
     WrongCredentials,
     /// Too many attempts have failed.
     TooManyAttempts(Duration),
+    /// What was signed does not prove a wallet; why not.
+    WalletNotProven(String),
     /// The refresh token was never given, has expired, or its session has ended.
     InvalidRefreshToken,
     /// The refresh token was used before.
@@ -64,6 +67,7 @@ impl Refusal for AuthError {
         match self {
             Self::WrongCredentials => WRONG_CREDENTIALS,
             Self::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
+            Self::WalletNotProven(_) => WALLET_NOT_PROVEN,
             Self::InvalidRefreshToken => INVALID_REFRESH_TOKEN,
             Self::RefreshTokenReused => REFRESH_TOKEN_REUSED,
             Self::ClientHasNoSecret => CLIENT_HAS_NO_SECRET,
@@ -73,6 +77,7 @@ impl Refusal for AuthError {
     fn detail(&self) -> String {
         match self {
             Self::TooManyAttempts(wait) => format!("Try again in {} s.", wait.as_secs().max(1)),
+            Self::WalletNotProven(why) => why.clone(),
             other => format!("{}.", other.spec().title),
         }
     }

@@ -1,5 +1,6 @@
 //! Taking a token back (RFC 7009).
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::Client;
 use crate::family;
 use crate::introspection::TokenForm;
@@ -7,7 +8,8 @@ use crate::oauth_error::{OAuthError, OAuthErrorDocument};
 use crate::store::{self, revoked};
 use crate::token;
 use http::{HeaderMap, StatusCode, header};
-use souk_kit::{BadForm, Ctx, Form};
+use souk_kit::id::SessionId;
+use souk_kit::{BadForm, Caller, Ctx, Form, Result};
 
 /// Take a token back.
 ///
@@ -21,6 +23,7 @@ use souk_kit::{BadForm, Ctx, Form};
         (status = 401, body = OAuthErrorDocument, description = "`invalid_client`")))]
 pub async fn revoke(
     ctx: Ctx,
+    _: Caller,
     headers: HeaderMap,
     form: Result<Form<TokenForm>, BadForm>,
 ) -> Result<(StatusCode, [(header::HeaderName, &'static str); 1]), OAuthError> {
@@ -29,19 +32,34 @@ pub async fn revoke(
     let done = (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]);
     if let Some((session, _)) = family::of_token(&ctx, &token).await? {
         must_be_of(&client, &session.client_id)?;
-        store::end(&ctx.conn().await?, session.id, None).await?;
+        ends(&ctx, &client, session.id).await?;
         return Ok(done);
     }
     let Some(access) = token::read(&ctx, token.expose()).await? else { return Ok(done) };
     must_be_of(&client, &access.client_id)?;
-    let conn = ctx.conn().await?;
     match access.session.as_deref().and_then(|id| id.parse().ok()) {
-        Some(session) => {
-            store::end(&conn, session, None).await?;
+        Some(session) => ends(&ctx, &client, session).await?,
+        None => {
+            let tx = ctx.begin().await?;
+            revoked::add(&tx, &access.id, access.expires_at).await?;
+            let entry = Entry::new(Act::TokenRevoked, &ctx).client(&client.id).with("jti", &access.id);
+            audit::record(&tx, entry).await?;
+            tx.commit().await?;
         }
-        None => revoked::add(&conn, &access.id, access.expires_at).await?,
     }
     Ok(done)
+}
+
+/// Ends a session for its client. Whether it lived does not matter, but only then there is something to note.
+async fn ends(ctx: &Ctx, client: &Client, id: SessionId) -> Result<()> {
+    let tx = ctx.begin().await?;
+    let session = store::find(&tx, id).await?;
+    store::end(&tx, id, None).await?;
+    if let Some(session) = session {
+        let entry = Entry::new(Act::TokenRevoked, ctx).client(&client.id).user(session.user_id);
+        audit::record(&tx, entry.session(id)).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 fn must_be_of(client: &Client, owner: &str) -> Result<(), OAuthError> {

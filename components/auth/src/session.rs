@@ -1,11 +1,12 @@
 //! One's own sign-ins: the applications that one is signed in to, and the browsers in which.
 
+use crate::audit::{self, Act, Entry};
 use crate::browser::Browser;
 use crate::store::{self, browsers};
 use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
-use souk_kit::id::{BrowserId, SessionId};
+use souk_kit::id::{BrowserId, SessionId, UserId};
 use souk_kit::permission::scope;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Caller, Ctx, PathId, Problem, Result, Timestamp};
@@ -125,12 +126,29 @@ impl std::str::FromStr for Id {
     params(("id" = String, Path, description = "The sign-in: `ses_…` or `brs_…`")), responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn end(ctx: Ctx, caller: Caller, PathId(id): PathId<Id>) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
-    let user = Some(caller.user_id()?);
+    match end_of(&ctx, id, caller.user_id()?).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found()),
+    }
+}
+
+/// Ends a session of a person, and notes who did. Whether there was one.
+pub async fn end_of(ctx: &Ctx, id: Id, user: UserId) -> Result<bool> {
     let mut tx = ctx.begin().await?;
     let has_ended = match id {
-        Id::App(id) => store::end(&tx, id, user).await?,
-        Id::Browser(id) => browsers::end(&mut tx, id, user).await?,
+        Id::App(id) => store::end(&tx, id, Some(user)).await?,
+        Id::Browser(id) => browsers::end(&mut tx, id, Some(user)).await?,
     };
+    if !has_ended {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    let entry = Entry::new(Act::SessionEnded, ctx).user(user);
+    let entry = match id {
+        Id::App(id) => entry.session(id),
+        Id::Browser(id) => entry.session(id),
+    };
+    audit::record(&tx, entry).await?;
     tx.commit().await?;
-    if has_ended { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+    Ok(true)
 }

@@ -1,9 +1,11 @@
 //! Sign in, go on, sign out.
 
+use crate::audit::{self, Act, Entry};
 use crate::clients::OURS;
 use crate::family::{self, Begun};
 use crate::problem::AuthError;
 use crate::refresh;
+use crate::session::{self, Id};
 use crate::store::{self, Session};
 use crate::token;
 use axum::Json;
@@ -94,15 +96,19 @@ pub enum Checked {
     TooMany(Duration),
 }
 
-/// Asks users whether a password is right.
+/// Asks users whether a password is right. A wrong one is noted.
 pub async fn check(ctx: &Ctx, email: &str, password: &Secret, address: Option<&str>) -> Result<Checked> {
     let check = json!({"email": email, "password": password.expose(), "address": address});
     let reply = ctx.call(Method::POST, "users", "/internal/credentials/check").json(&check)?.send().await?;
-    match reply.status {
-        StatusCode::UNAUTHORIZED => Ok(Checked::Wrong),
-        StatusCode::TOO_MANY_REQUESTS => Ok(Checked::TooMany(reply.retry_after().unwrap_or_default())),
-        _ => reply.json().map(Checked::Proven),
-    }
+    let (kind, refused) = match reply.status {
+        StatusCode::UNAUTHORIZED => (Act::SignInFailed, Checked::Wrong),
+        StatusCode::TOO_MANY_REQUESTS => {
+            (Act::SignInSlowed, Checked::TooMany(reply.retry_after().unwrap_or_default()))
+        }
+        _ => return reply.json().map(Checked::Proven),
+    };
+    audit::record_failure(ctx, Entry::new(kind, ctx).email(email).await?).await?;
+    Ok(refused)
 }
 
 async fn tokens(ctx: &Ctx, session: &Session, roles: &[Role]) -> Result<Tokens> {
@@ -137,23 +143,59 @@ pub async fn login(
         Checked::Wrong => return Err(AuthError::WrongCredentials.into()),
         Checked::TooMany(wait) => return Err(AuthError::TooManyAttempts(wait).into()),
     };
+    let tokens = begin(&ctx, caller, &headers, &who, Credential::Password(&login.email)).await?;
+    tokens.ok_or_else(|| AuthError::WrongCredentials.into())
+}
+
+/// What somebody has proved by to be somebody.
+pub enum Credential<'a> {
+    /// The password of the account with this e-mail address.
+    Password(&'a str),
+    /// A linked wallet.
+    Wallet,
+}
+
+impl Credential<'_> {
+    /// Its name in tokens (`amr`).
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "pwd",
+            Self::Wallet => "siwe",
+        }
+    }
+}
+
+/// Begins a session of our own client; nothing when the account's credentials were changed after users had checked this one.
+pub async fn begin(
+    ctx: &Ctx,
+    caller: Caller,
+    headers: &HeaderMap,
+    who: &Proven,
+    credential: Credential<'_>,
+) -> Result<Option<Tokens>> {
     let begun = Begun {
         user_id: who.user_id,
         password_version: who.password_version,
         auth_time: Timestamp::now(),
-        methods: vec!["pwd".into()],
+        methods: vec![credential.method().into()],
         browser_id: None,
         address: caller.address,
-        user_agent: family::user_agent(&headers),
+        user_agent: family::user_agent(headers),
     };
     let session = Session::begin(begun, OURS, None)?;
-    let tokens = tokens(&ctx, &session, &who.roles).await?;
+    let tokens = tokens(ctx, &session, &who.roles).await?;
     let mut tx = ctx.begin().await?;
     if !store::begin(&mut tx, &session).await? {
-        return Err(AuthError::WrongCredentials.into()); // It was changed after users had checked it.
+        return Ok(None);
     }
+    let entry = Entry::new(Act::SignedIn, ctx).user(session.user_id).session(session.id).client(OURS);
+    let entry = match credential {
+        Credential::Password(email) => entry.email(email).await?,
+        Credential::Wallet => entry,
+    };
+    audit::record(&tx, entry.with("method", credential.method())).await?;
     tx.commit().await?;
-    Ok(tokens)
+    Ok(Some(tokens))
 }
 
 /// Get new tokens for a refresh token.
@@ -177,15 +219,17 @@ pub async fn refresh(ctx: Ctx, _: Caller, Valid(body): Valid<Refresh>) -> Result
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Logout>, responses((status = 204),
     (status = 401, body = ProblemDocument)))]
 pub async fn logout(ctx: Ctx, caller: Caller, body: Option<Valid<Logout>>) -> Result<StatusCode> {
-    let session = match body.and_then(|Valid(body)| body.refresh_token) {
-        Some(token) => family::of_token(&ctx, &token).await?.map(|(session, _)| session.id),
+    let ended = match body.and_then(|Valid(body)| body.refresh_token) {
+        Some(token) => {
+            family::of_token(&ctx, &token).await?.map(|(session, _)| (session.id, session.user_id))
+        }
         None => {
-            caller.user_id()?;
-            caller.session.as_deref().and_then(|id| id.parse().ok())
+            let user = caller.user_id()?;
+            caller.session.as_deref().and_then(|id| id.parse().ok()).map(|id| (id, user))
         }
     };
-    if let Some(session) = session {
-        store::end(&ctx.conn().await?, session, None).await?;
+    if let Some((id, user)) = ended {
+        session::end_of(&ctx, Id::App(id), user).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! Whose record a request is about, and whether the caller may touch it.
 
 use crate::model::Customer;
+use crate::problem::CustomersError;
 use crate::store::{self, NewCustomer};
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -52,7 +53,7 @@ pub async fn open(ctx: &Ctx, caller: &Caller, who: Who, others: &str) -> Result<
 /// What users say of a person.
 #[derive(Deserialize)]
 pub struct Person {
-    email: String,
+    email: Option<String>,
     name: Option<String>,
     phone: Option<String>,
     locale: Language,
@@ -76,7 +77,7 @@ pub async fn of_user(ctx: &Ctx, user: UserId) -> Result<Customer> {
     let mut tx = ctx.begin().await?;
     let new = NewCustomer {
         user_id: Some(user),
-        email: &person.email,
+        email: person.email.as_deref().ok_or(CustomersError::EmailNeeded)?,
         name: person.name.as_deref(),
         phone: person.phone.as_deref(),
         language: person.locale,

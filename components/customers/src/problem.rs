@@ -14,9 +14,15 @@ const TOO_MANY_ADDRESSES: Spec = Spec::new(
     "The customer has too many addresses",
     "Remove an address that is not needed any more.",
 );
+const EMAIL_NEEDED: Spec = Spec::new(
+    409,
+    "email-needed",
+    "The account needs an e-mail address",
+    "Whoever buys must be written to. Give the account an e-mail address first (`PUT /users/me/email`).",
+);
 
 /// All of them, for the documentation.
-pub const ALL: &[Spec] = &[CUSTOMER_EXISTS, TOO_MANY_ADDRESSES];
+pub const ALL: &[Spec] = &[CUSTOMER_EXISTS, TOO_MANY_ADDRESSES, EMAIL_NEEDED];
 
 /// A refusal of this service.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub enum CustomersError {
     CustomerExists,
     /// The customer has as many addresses as anybody may have.
     TooManyAddresses,
+    /// The account was begun with a wallet, and has no e-mail address.
+    EmailNeeded,
 }
 
 impl Refusal for CustomersError {
@@ -32,6 +40,7 @@ impl Refusal for CustomersError {
         match self {
             Self::CustomerExists => CUSTOMER_EXISTS,
             Self::TooManyAddresses => TOO_MANY_ADDRESSES,
+            Self::EmailNeeded => EMAIL_NEEDED,
         }
     }
 
@@ -42,7 +51,7 @@ impl Refusal for CustomersError {
     fn errors(&self) -> Vec<FieldError> {
         match self {
             Self::CustomerExists => vec![FieldError::at("/user_id", "has a customer")],
-            Self::TooManyAddresses => Vec::new(),
+            Self::TooManyAddresses | Self::EmailNeeded => Vec::new(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use http::Method;
 use matchit::Router;
 use souk_kit::permission::scope::{
-    ACCOUNT, BILLING_READ, CLIENTS_READ, CLIENTS_WRITE, CUSTOMERS_READ, CUSTOMERS_WRITE, INVENTORY_READ,
-    INVENTORY_WRITE, OPENID, ORDERS_WRITE, PAYMENTS_READ, PAYMENTS_WRITE, PRICES_WRITE, PRODUCTS_WRITE,
-    SUITE, TRANSACTIONS_READ, TRANSACTIONS_WRITE, USERS_READ, USERS_WRITE,
+    ACCOUNT, AUDIT_READ, BILLING_READ, CLIENTS_READ, CLIENTS_WRITE, CUSTOMERS_READ, CUSTOMERS_WRITE,
+    INVENTORY_READ, INVENTORY_WRITE, OPENID, ORDERS_READ, ORDERS_WRITE, PAYMENTS_READ, PAYMENTS_WRITE,
+    PRICES_WRITE, PRODUCTS_WRITE, SUITE, TRANSACTIONS_READ, TRANSACTIONS_WRITE, USERS_READ, USERS_WRITE,
 };
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -16,14 +16,31 @@ use std::time::Duration;
 pub enum Needs {
     /// Nothing; a token may be there.
     Nothing,
-    /// A valid token; the service checks whose.
-    Token,
+    /// A token of whoever it belongs to, which the service checks, or one with this scope over everybody's.
+    Owner(&'static str),
+    /// The token of whoever it belongs to, or the secret that a guest has to it, which the service checks; or a token with
+    /// this scope over everybody's.
+    Holder(&'static str),
     /// A token with this scope.
     Scope(&'static str),
     /// A credential that the service itself checks: `Authorization` is passed on as it is.
     OwnCredential,
     /// A browser that shows a page: its cookies are passed on, and no token is looked at.
     Page,
+}
+
+impl Needs {
+    /// What stands in the documentation, and the scope that it names.
+    pub const fn documented(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Nothing => ("nothing", None),
+            Self::Scope(scope) => ("scope", Some(scope)),
+            Self::Owner(scope) => ("owner", Some(scope)),
+            Self::Holder(scope) => ("holder", Some(scope)),
+            Self::OwnCredential => ("credential", None),
+            Self::Page => ("page", None),
+        }
+    }
 }
 
 /// One operation.
@@ -43,7 +60,7 @@ pub struct Operation {
     pub patience: Duration,
 }
 
-use Needs::{Nothing, OwnCredential, Page, Scope, Token};
+use Needs::{Holder, Nothing, OwnCredential, Owner, Page, Scope};
 
 const MEGABYTE: u64 = 1 << 20;
 /// An image of 5 MB, and a little room so that the service can say itself what is too much.
@@ -64,18 +81,31 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::PATCH,  "/users/me",                       "users",    Scope(ACCOUNT)),
     (Method::DELETE, "/users/me",                       "users",    Scope(ACCOUNT)),
     (Method::POST,   "/users/me/password",              "users",    Scope(ACCOUNT)),
-    (Method::GET,    "/users/{id}",                     "users",    Token),
+    (Method::PUT,    "/users/me/email",                 "users",    Scope(ACCOUNT)),
+    (Method::POST,   "/users/me/email/verification",    "users",    Scope(ACCOUNT)),
+    (Method::GET,    "/users/me/wallets",               "users",    Scope(ACCOUNT)),
+    (Method::POST,   "/users/me/wallets",               "users",    Scope(ACCOUNT)),
+    (Method::DELETE, "/users/me/wallets/{address}",     "users",    Scope(ACCOUNT)),
+    (Method::POST,   "/users/email/verify",             "users",    Nothing),
+    (Method::POST,   "/users/password-reset",           "users",    Nothing),
+    (Method::POST,   "/users/password-reset/confirm",   "users",    Nothing),
+    (Method::GET,    "/users/mail",                     "users",    Scope(SUITE)),
+    (Method::GET,    "/users/mail/{id}",                "users",    Scope(SUITE)),
+    (Method::GET,    "/users/{id}",                     "users",    Owner(USERS_READ)),
     (Method::PATCH,  "/users/{id}",                     "users",    Scope(USERS_WRITE)),
     (Method::DELETE, "/users/{id}",                     "users",    Scope(USERS_WRITE)),
     (Method::PUT,    "/users/{id}/roles",               "users",    Scope(USERS_WRITE)),
 
     (Method::POST,   "/auth/login",                     "auth",     Nothing),
+    (Method::POST,   "/auth/siwe/nonce",                "auth",     Nothing),
+    (Method::POST,   "/auth/siwe",                      "auth",     Nothing),
     (Method::POST,   "/auth/refresh",                   "auth",     Nothing),
     (Method::POST,   "/auth/logout",                    "auth",     Nothing),
     (Method::GET,    "/auth/sessions",                  "auth",     Scope(ACCOUNT)),
     (Method::DELETE, "/auth/sessions/{id}",             "auth",     Scope(ACCOUNT)),
     (Method::GET,    "/auth/consents",                  "auth",     Scope(ACCOUNT)),
     (Method::DELETE, "/auth/consents/{client_id}",      "auth",     Scope(ACCOUNT)),
+    (Method::GET,    "/auth/audit",                     "auth",     Scope(AUDIT_READ)),
     (Method::POST,   "/auth/keys/rotate",               "auth",     Scope(SUITE)),
     (Method::GET,    "/auth/clients",                   "auth",     Scope(CLIENTS_READ)),
     (Method::POST,   "/auth/clients",                   "auth",     Scope(CLIENTS_WRITE)),
@@ -94,6 +124,12 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/oauth2/authorize",               "auth",     Page),
     (Method::GET,    "/oauth2/logout",                  "auth",     Page),
     (Method::POST,   "/oauth2/logout",                  "auth",     Page),
+    (Method::GET,    "/oauth2/forgot",                  "auth",     Page),
+    (Method::POST,   "/oauth2/forgot",                  "auth",     Page),
+    (Method::GET,    "/oauth2/reset",                   "auth",     Page),
+    (Method::POST,   "/oauth2/reset",                   "auth",     Page),
+    (Method::GET,    "/oauth2/verify",                  "auth",     Page),
+    (Method::POST,   "/oauth2/verify",                  "auth",     Page),
     (Method::GET,    "/.well-known/jwks.json",          "auth",     Nothing),
 
     (Method::GET,    "/products",                       "products", Nothing),
@@ -118,29 +154,29 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/carts",                          "orders",   Nothing),
     (Method::GET,    "/carts/me",                       "orders",   Scope(ACCOUNT)),
     (Method::POST,   "/carts/me/merge",                 "orders",   Scope(ACCOUNT)),
-    (Method::GET,    "/carts/{id}",                     "orders",   Nothing),
+    (Method::GET,    "/carts/{id}",                     "orders",   Holder(ORDERS_READ)),
     (Method::PATCH,  "/carts/{id}",                     "orders",   Nothing),
     (Method::DELETE, "/carts/{id}",                     "orders",   Nothing),
     (Method::POST,   "/carts/{id}/lines",               "orders",   Nothing),
     (Method::PATCH,  "/carts/{id}/lines/{line}",        "orders",   Nothing),
     (Method::DELETE, "/carts/{id}/lines/{line}",        "orders",   Nothing),
     (Method::POST,   "/orders",                         "orders",   Nothing),
-    (Method::GET,    "/orders",                         "orders",   Token),
-    (Method::GET,    "/orders/{id}",                    "orders",   Nothing),
-    (Method::PATCH,  "/orders/{id}",                    "orders",   Nothing),
+    (Method::GET,    "/orders",                         "orders",   Owner(ORDERS_READ)),
+    (Method::GET,    "/orders/{id}",                    "orders",   Holder(ORDERS_READ)),
+    (Method::PATCH,  "/orders/{id}",                    "orders",   Holder(ORDERS_WRITE)),
     (Method::DELETE, "/orders/{id}",                    "orders",   Scope(ORDERS_WRITE)),
-    (Method::GET,    "/orders/{id}/history",            "orders",   Nothing),
-    (Method::GET,    "/orders/{id}/events",             "orders",   Nothing),
-    (Method::POST,   "/orders/{id}/cancel",             "orders",   Nothing),
+    (Method::GET,    "/orders/{id}/history",            "orders",   Holder(ORDERS_READ)),
+    (Method::GET,    "/orders/{id}/events",             "orders",   Holder(ORDERS_READ)),
+    (Method::POST,   "/orders/{id}/cancel",             "orders",   Holder(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/refunds",            "orders",   Scope(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/fulfil",             "orders",   Scope(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/shipments",          "orders",   Scope(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/shipments/{shipment}/deliver", "orders", Scope(ORDERS_WRITE)),
-    (Method::POST,   "/orders/{id}/returns",            "orders",   Nothing),
+    (Method::POST,   "/orders/{id}/returns",            "orders",   Holder(ORDERS_WRITE)),
     (Method::POST,   "/orders/{id}/returns/{return}/decide", "orders", Scope(ORDERS_WRITE)),
 
     (Method::GET,    "/payments/intents",               "payments", Scope(PAYMENTS_READ)),
-    (Method::GET,    "/payments/intents/{id}",          "payments", Nothing),
+    (Method::GET,    "/payments/intents/{id}",          "payments", Holder(PAYMENTS_READ)),
     (Method::POST,   "/payments/intents/{id}/confirm",  "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/challenge", "payments", Nothing),
     (Method::POST,   "/payments/intents/{id}/continue", "payments", Nothing),
@@ -166,20 +202,20 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
 
     (Method::POST,   "/customers",                           "customers", Scope(CUSTOMERS_WRITE)),
     (Method::GET,    "/customers",                           "customers", Scope(CUSTOMERS_READ)),
-    (Method::GET,    "/customers/{id}",                      "customers", Token),
-    (Method::PATCH,  "/customers/{id}",                      "customers", Token),
-    (Method::DELETE, "/customers/{id}",                      "customers", Token),
-    (Method::GET,    "/customers/{id}/orders",               "customers", Token),
-    (Method::GET,    "/customers/{id}/export",               "customers", Token),
-    (Method::POST,   "/customers/{id}/addresses",            "customers", Token),
-    (Method::GET,    "/customers/{id}/addresses",            "customers", Token),
-    (Method::GET,    "/customers/{id}/addresses/{address}",  "customers", Token),
-    (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Token),
-    (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Token),
+    (Method::GET,    "/customers/{id}",                      "customers", Owner(CUSTOMERS_READ)),
+    (Method::PATCH,  "/customers/{id}",                      "customers", Owner(CUSTOMERS_WRITE)),
+    (Method::DELETE, "/customers/{id}",                      "customers", Owner(CUSTOMERS_WRITE)),
+    (Method::GET,    "/customers/{id}/orders",               "customers", Owner(ORDERS_READ)),
+    (Method::GET,    "/customers/{id}/export",               "customers", Owner(CUSTOMERS_READ)),
+    (Method::POST,   "/customers/{id}/addresses",            "customers", Owner(CUSTOMERS_WRITE)),
+    (Method::GET,    "/customers/{id}/addresses",            "customers", Owner(CUSTOMERS_READ)),
+    (Method::GET,    "/customers/{id}/addresses/{address}",  "customers", Owner(CUSTOMERS_READ)),
+    (Method::PATCH,  "/customers/{id}/addresses/{address}",  "customers", Owner(CUSTOMERS_WRITE)),
+    (Method::DELETE, "/customers/{id}/addresses/{address}",  "customers", Owner(CUSTOMERS_WRITE)),
 
-    (Method::GET,    "/invoices",                            "billing",   Nothing),
-    (Method::GET,    "/invoices/{id}",                       "billing",   Nothing),
-    (Method::GET,    "/credit-notes/{id}",                   "billing",   Nothing),
+    (Method::GET,    "/invoices",                            "billing",   Holder(BILLING_READ)),
+    (Method::GET,    "/invoices/{id}",                       "billing",   Holder(BILLING_READ)),
+    (Method::GET,    "/credit-notes/{id}",                   "billing",   Holder(BILLING_READ)),
     (Method::GET,    "/statements",                          "billing",   Scope(BILLING_READ)),
     (Method::GET,    "/statements/me",                       "billing",   Scope(ACCOUNT)),
 
@@ -195,23 +231,23 @@ const TABLE: &[(Method, &str, &str, Needs)] = &[
     (Method::POST,   "/prices/quotes",                       "prices",    Scope(ACCOUNT)),
     (Method::GET,    "/prices/quotes/{id}",                  "prices",    Scope(ACCOUNT)),
 
-    (Method::GET,     "/accounts",                             "transactions", Token),
-    (Method::POST,    "/accounts",                             "transactions", Token),
-    (Method::GET,     "/accounts/{id}",                        "transactions", Token),
-    (Method::PATCH,   "/accounts/{id}",                        "transactions", Token),
-    (Method::GET,     "/accounts/{id}/balance",                "transactions", Token),
-    (Method::GET,     "/accounts/{id}/statement",              "transactions", Token),
-    (Method::GET,     "/transactions",                         "transactions", Token),
-    (Method::POST,    "/transactions",                         "transactions", Token),
-    (Method::POST,    "/transactions/batches",                 "transactions", Token),
+    (Method::GET,     "/accounts",                             "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::POST,    "/accounts",                             "transactions", Owner(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/accounts/{id}",                        "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::PATCH,   "/accounts/{id}",                        "transactions", Owner(TRANSACTIONS_WRITE)),
+    (Method::GET,     "/accounts/{id}/balance",                "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::GET,     "/accounts/{id}/statement",              "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::GET,     "/transactions",                         "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::POST,    "/transactions",                         "transactions", Owner(TRANSACTIONS_WRITE)),
+    (Method::POST,    "/transactions/batches",                 "transactions", Owner(TRANSACTIONS_WRITE)),
     (Method::GET,     "/transactions/reconciliation",          "transactions", Scope(TRANSACTIONS_READ)),
-    (Method::GET,     "/transactions/{id}",                    "transactions", Token),
-    (Method::PATCH,   "/transactions/{id}",                    "transactions", Token),
+    (Method::GET,     "/transactions/{id}",                    "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::PATCH,   "/transactions/{id}",                    "transactions", Owner(TRANSACTIONS_WRITE)),
     (Method::POST,    "/transactions/{id}/reverse",            "transactions", Scope(TRANSACTIONS_WRITE)),
-    (Method::GET,     "/transactions/{id}/proof",              "transactions", Token),
-    (Method::GET,     "/holds",                                "transactions", Token),
+    (Method::GET,     "/transactions/{id}/proof",              "transactions", Owner(TRANSACTIONS_READ)),
+    (Method::GET,     "/holds",                                "transactions", Owner(TRANSACTIONS_READ)),
     (Method::POST,    "/holds",                                "transactions", Scope(TRANSACTIONS_WRITE)),
-    (Method::GET,     "/holds/{id}",                           "transactions", Token),
+    (Method::GET,     "/holds/{id}",                           "transactions", Owner(TRANSACTIONS_READ)),
     (Method::POST,    "/holds/{id}/capture",                   "transactions", Scope(TRANSACTIONS_WRITE)),
     (Method::POST,    "/holds/{id}/release",                   "transactions", Scope(TRANSACTIONS_WRITE)),
     (Method::GET,     "/beneficiaries",                        "transactions", Scope(ACCOUNT)),
@@ -356,14 +392,19 @@ mod tests {
     /// their service checks.
     #[test]
     fn strangers_may_come_in_and_buy_and_nothing_else() {
-        let open = OPERATIONS
-            .iter()
-            .filter(|it| it.needs == Nothing && !matches!(it.method, Method::GET | Method::HEAD));
+        let open = OPERATIONS.iter().filter(|it| {
+            matches!(it.needs, Nothing | Holder(_)) && !matches!(it.method, Method::GET | Method::HEAD)
+        });
         let mut paths: Vec<_> = open.map(|operation| operation.path).collect();
         paths.dedup();
         let expected = [
             "/users",
+            "/users/email/verify",
+            "/users/password-reset",
+            "/users/password-reset/confirm",
             "/auth/login",
+            "/auth/siwe/nonce",
+            "/auth/siwe",
             "/auth/refresh",
             "/auth/logout",
             "/carts",

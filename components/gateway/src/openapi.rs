@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use http::Method;
 use serde_json::{Map, Value, json};
-use souk_kit::permission::scope;
+use souk_kit::permission::{Role, scope};
 use souk_kit::{Ctx, Result, settings};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -82,8 +82,22 @@ fn merge(public_url: &str, services: Vec<(&'static str, Value)>) -> Result<Value
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
         "x-scopes": scope::ALL.iter().map(|(name, about)| ((*name).to_owned(), json!(about))).collect::<Map<_, _>>(),
+        "x-roles": Role::ALL.iter().map(role).collect::<Vec<_>>(),
+        "x-access": access::OPERATIONS.iter().map(access_to).collect::<Vec<_>>(),
         "x-problems": problems,
     }))
+}
+
+/// A role and what it may, for docs/permissions.md.
+fn role(role: &Role) -> Value {
+    json!({"name": role.name(), "about": role.about(), "scopes": role.scopes()})
+}
+
+/// What an operation needs, for docs/permissions.md.
+fn access_to(operation: &Operation) -> Value {
+    let (needs, scope) = operation.needs.documented();
+    json!({"method": operation.method.as_str(), "path": public_path(operation.path), "service": operation.service,
+           "needs": needs, "scope": scope})
 }
 
 /// Drops the schemas that no operation refers to: those of a service's inside are nobody's business.
@@ -169,12 +183,13 @@ fn describe(operation: &Operation, described: &Value) -> Value {
             described["security"] = json!([{"bearer": [scope]}]);
             described["x-scope"] = json!(scope);
         }
-        Needs::Token => {
+        Needs::Owner(_) => {
             add("401", "`unauthenticated`, `invalid-token`");
+            add("403", "`insufficient-scope`");
             described["security"] = json!([{"bearer": []}]);
         }
         Needs::OwnCredential => add("401", "`unauthenticated`"),
-        Needs::Nothing | Needs::Page => {
+        Needs::Nothing | Needs::Holder(_) | Needs::Page => {
             described.as_object_mut().map(|map| map.remove("security"));
         }
     }

@@ -15,10 +15,11 @@ use http_body_util::Limited;
 use souk_kit::caller::IDENTITY;
 use souk_kit::client::{self, within};
 use souk_kit::context::{DEADLINE, REQUEST_ID, TRACEPARENT};
+use souk_kit::permission::scope::ACCOUNT;
 use souk_kit::problem::kinds;
 use souk_kit::service::Route;
 use souk_kit::wire;
-use souk_kit::{Caller, Ctx, Problem, Result};
+use souk_kit::{Caller, Ctx, Problem, Result, Subject};
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 
@@ -71,14 +72,19 @@ async fn identify(ctx: &Ctx, operation: &Operation, parts: &Parts) -> Result<Cal
         None => Caller::anonymous(&SERVICE),
     };
     match operation.needs {
-        Needs::Nothing | Needs::OwnCredential | Needs::Page => {}
-        Needs::Token | Needs::Scope(_) if token.is_none() => {
+        Needs::Nothing | Needs::Holder(_) | Needs::OwnCredential | Needs::Page => {}
+        Needs::Owner(_) | Needs::Scope(_) if token.is_none() => {
             return Err(Problem::unauthenticated("This needs an access token: sign in first."));
         }
         Needs::Scope(scope) if !caller.has(scope) => {
             return Err(GatewayError::InsufficientScope(scope).into());
         }
-        Needs::Token | Needs::Scope(_) => {}
+        // Who was let in for one purpose is not the owner of everything: a program that was told a name may read no order.
+        Needs::Owner(others) if !caller.has(ACCOUNT) && !caller.has(others) => {
+            let lacking = if matches!(caller.subject, Subject::User(_)) { ACCOUNT } else { others };
+            return Err(GatewayError::InsufficientScope(lacking).into());
+        }
+        Needs::Owner(_) | Needs::Scope(_) => {}
     }
     // The host adds its value after those that the client sent.
     let address = parts.headers.get_all(CLIENT_ADDRESS).iter().next_back();
@@ -195,7 +201,7 @@ fn sign(
     let own = match operation.needs {
         Needs::OwnCredential => header::AUTHORIZATION,
         Needs::Page => header::COOKIE,
-        Needs::Nothing | Needs::Token | Needs::Scope(_) => return Ok(()),
+        Needs::Nothing | Needs::Holder(_) | Needs::Owner(_) | Needs::Scope(_) => return Ok(()),
     };
     for credential in parts.headers.get_all(&own) {
         headers.append(&own, credential.clone());

@@ -8,7 +8,7 @@ use http::request::Parts;
 use sha2::Sha256;
 use souk_kit::guest::GuestToken;
 use souk_kit::id::{OrderId, UserId};
-use souk_kit::permission::scope::{ORDERS_READ, ORDERS_WRITE};
+use souk_kit::permission::scope::{ACCOUNT, ORDERS_READ, ORDERS_WRITE};
 use souk_kit::{Caller, Problem, Result, Secret, Subject, secret, settings};
 
 pub use souk_kit::guest::{TokenHash, hash};
@@ -57,10 +57,10 @@ pub fn customer(user: Option<UserId>, email: &str) -> String {
 }
 
 impl Buyer {
-    /// The person, unless it is a guest.
+    /// The person, unless it is a guest, or a program that they let do something else.
     pub fn user_id(&self) -> Option<UserId> {
         match self.caller.subject {
-            Subject::User(id) => Some(id),
+            Subject::User(id) if self.caller.has(ACCOUNT) => Some(id),
             _ => None,
         }
     }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn buyer(subject: Subject, token: Option<&str>) -> Buyer {
-        let caller = Caller { subject, ..Caller::anonymous(&crate::SERVICE) };
+        let caller = Caller { subject, scopes: vec![ACCOUNT.into()], ..Caller::anonymous(&crate::SERVICE) };
         Buyer { caller, token: token.map(hash) }
     }
 
@@ -136,5 +136,10 @@ mod tests {
         assert!(buyer(Subject::User(ana), None).owns(&anas));
         assert!(!buyer(Subject::User(bob), Some("secret")).owns(&anas));
         assert!(!buyer(Subject::Anonymous, None).owns(&Owner::default()));
+        let lent = Buyer {
+            caller: Caller { subject: Subject::User(ana), ..Caller::anonymous(&crate::SERVICE) },
+            token: None,
+        };
+        assert!(!lent.owns(&anas), "a token that was given for something else");
     }
 }

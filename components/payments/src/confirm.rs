@@ -14,6 +14,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_kit::id::{AttemptId, PaymentId};
+use souk_kit::permission::scope::ACCOUNT;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{Attempt, Caller, Ctx, Once, PathId, Problem, Result, Submit, Timestamp, Tx, Valid};
 use utoipa::ToSchema;
@@ -139,8 +140,11 @@ pub async fn confirm(
         Attempt::First(tx) => tx,
     };
     let Case { mut intent, alive } = store::find(&tx, id).await?;
-    if matches!(means, Means::Wallet) && Some(caller.user_id()?) != intent.user_id {
-        return Err(Problem::forbidden("A wallet pays its owner's orders alone."));
+    if matches!(means, Means::Wallet) {
+        caller.needs(ACCOUNT)?;
+        if Some(caller.user_id()?) != intent.user_id {
+            return Err(Problem::forbidden("A wallet pays its owner's orders alone."));
+        }
     }
     if let Some(begun) = begun(&tx, &once, &intent).await? {
         return Ok(begun);

@@ -1,10 +1,13 @@
 //! One's own account: register, read, update, change the password, delete.
 
-use crate::guess::{self, Guess};
+use crate::mail::{self, Kind};
+use crate::ownership::{Ownership, must_know_password};
 use crate::password;
 use crate::problem::UsersError;
 use crate::rules;
+use crate::siwe::WalletProof;
 use crate::store::{self, NewUser};
+use crate::trace::told;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
@@ -25,9 +28,11 @@ use utoipa::ToSchema;
 pub struct Profile {
     /// Its id.
     pub id: UserId,
-    /// The e-mail address to sign in with.
+    /// The e-mail address to sign in with; none while the account is opened by a wallet alone.
     #[schema(example = "ana@example.com")]
-    pub email: String,
+    pub email: Option<String>,
+    /// Whether its owner has shown that mail arrives there.
+    pub email_verified: bool,
     /// The name to be called by.
     pub name: Option<String>,
     /// The language of messages: `en` or `fr`.
@@ -58,7 +63,8 @@ pub enum Locale {
 }
 
 impl Locale {
-    const fn code(self) -> &'static str {
+    /// Its ISO 639-1 code.
+    pub const fn code(self) -> &'static str {
         match self {
             Self::En => "en",
             Self::Fr => "fr",
@@ -120,21 +126,27 @@ pub struct PasswordChange {
     pub new_password: Secret,
 }
 
-/// Proof that the owner wants the account deleted.
+/// Proof that the owner wants the account deleted: one of its credentials.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Farewell {
     /// The account's password.
-    #[garde(length(chars, max = 1000))]
-    pub password: Secret,
+    #[garde(inner(length(chars, max = 1000)))]
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Or a text signed by one of its wallets.
+    #[garde(dive)]
+    #[serde(default)]
+    pub wallet: Option<WalletProof>,
 }
 
 /// Forms and clipboards leave spaces around an address.
-fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     String::deserialize(deserializer).map(|text| text.trim().to_owned())
 }
 
-fn plain(text: &str, (): &()) -> garde::Result {
+/// Refuses text that would not show as it is.
+pub fn plain(text: &str, (): &()) -> garde::Result {
     if rules::is_plain_text(text) { Ok(()) } else { Err(garde::Error::new("must be visible text")) }
 }
 
@@ -159,6 +171,7 @@ pub fn must_be_strong(password: &Secret, email: &str, pointer: &str) -> Result<(
 /// Adds an account with these roles and answers its profile.
 pub async fn create(
     ctx: &Ctx,
+    caller: &Caller,
     submit: Submit<Registration>,
     roles: &[Role],
     only_first: bool,
@@ -176,10 +189,17 @@ pub async fn create(
         return Err(UsersError::AdministratorExists.into());
     }
     let name = body.name.as_deref().map(str::trim);
-    let user =
-        NewUser { email: &email, password_hash: &password_hash, name, locale: body.locale.code(), roles };
+    let user = NewUser {
+        email: Some(&email),
+        password_hash: Some(&password_hash),
+        name,
+        locale: body.locale.code(),
+        roles,
+    };
     let profile = store::insert(&mut tx, &user).await?;
-    tx.emit("souk.user.registered", profile.id, json!({"roles": profile.roles})).await?;
+    mail::write(&mut tx, &profile, Kind::Verify, None).await?;
+    let facts = json!({"roles": profile.roles});
+    tx.emit("souk.user.registered", profile.id, told(ctx, caller, facts)).await?;
     let location = format!("/api/v1/users/{}", profile.id);
     let once = once.about(Some(profile.id));
     let answer = (StatusCode::CREATED, [(header::LOCATION, location)], Tagged::new(profile.version, profile));
@@ -188,13 +208,13 @@ pub async fn create(
 
 /// Register.
 ///
-/// Anybody may. The account gets the role `customer`. With an `Idempotency-Key` it can be repeated safely.
+/// Anybody may. The account gets the role `customer`, and a mail asks to confirm the address. With an `Idempotency-Key` it can be repeated safely.
 #[utoipa::path(post, path = "/users", tag = "users", request_body = Registration, responses(
     (status = 201, body = Profile, headers(("location" = String), ("etag" = String))),
     (status = 409, body = ProblemDocument, description = "`email-taken`"),
     (status = 422, body = ProblemDocument, description = "`invalid-request`, `idempotency-key-reused`")))]
-pub async fn register(ctx: Ctx, submit: Submit<Registration>) -> Result<Response> {
-    create(&ctx, submit, &[Role::Customer], false).await
+pub async fn register(ctx: Ctx, caller: Caller, submit: Submit<Registration>) -> Result<Response> {
+    create(&ctx, &caller, submit, &[Role::Customer], false).await
 }
 
 /// Read one's own profile.
@@ -244,22 +264,10 @@ pub async fn update(
     change(&ctx, caller.user_id()?, &wanted, body).await
 }
 
-/// Refuses whoever does not know the account's password, blaming `pointer`. Answers the password's version.
-async fn must_know_password(
-    ctx: &Ctx,
-    caller: &Caller,
-    profile: &Profile,
-    password: &Secret,
-    pointer: &'static str,
-) -> Result<i64> {
-    let guess = Guess { email: &profile.email, password, address: caller.address.as_deref() };
-    let known = guess::judge(ctx, guess).await?.filter(|known| known.user_id == Some(profile.id));
-    Ok(known.ok_or(UsersError::WrongPassword(pointer))?.password_version)
-}
-
 /// Change one's password.
 ///
-/// All other sessions end; the one that the token belongs to goes on.
+/// All other sessions end; the one that the token belongs to goes on. Mail tells of it. Who has no password yet gets the first
+/// by `POST /users/password-reset`.
 #[utoipa::path(post, path = "/users/me/password", tag = "users", security(("bearer" = ["account"])),
     request_body = PasswordChange, responses((status = 204),
     (status = 403, body = ProblemDocument, description = "`wrong-password`"),
@@ -273,47 +281,52 @@ pub async fn change_password(
     caller.needs(scope::ACCOUNT)?;
     let id = caller.user_id()?;
     let profile = store::find(&ctx.conn().await?, id).await?;
-    must_be_strong(&body.new_password, &profile.email, "/new_password")?;
+    must_be_strong(&body.new_password, profile.email.as_deref().unwrap_or_default(), "/new_password")?;
     let pointer = "/current_password";
     let known = must_know_password(&ctx, &caller, &profile, &body.current_password, pointer).await?;
     let hash = password::hash(&body.new_password).await?;
     let mut tx = ctx.begin().await?;
     let version = store::set_password(&mut tx, id, known, &hash).await?;
     let version = version.ok_or(UsersError::WrongPassword(pointer))?; // Somebody else has just changed it.
-    let told = json!({"keep_session": caller.session, "password_version": version});
-    tx.emit("souk.user.password_changed", id, told).await?;
+    store::mail::forget_links(&tx, id, Some(Kind::Reset.name())).await?;
+    mail::write(&mut tx, &profile, Kind::PasswordChanged, None).await?;
+    let facts = json!({"keep_session": caller.session, "password_version": version, "reason": "changed"});
+    tx.emit("souk.user.password_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Deletes an account in a transaction that is given.
-pub async fn erase(mut tx: Tx, id: UserId) -> Result<StatusCode> {
+/// Deletes an account, with which the transaction ends.
+pub async fn erase(mut tx: Tx, ctx: &Ctx, caller: &Caller, id: UserId) -> Result<StatusCode> {
     let profile = store::find(&tx, id).await?;
     if profile.roles.contains(&Role::Admin) && store::other_administrators(&tx, Some(id)).await? == 0 {
         return Err(UsersError::LastAdministrator.into());
     }
     store::erase(&mut tx, &profile).await?;
     once::forget(&tx, id).await?;
-    tx.emit("souk.user.deleted", id, json!({})).await?;
+    tx.emit("souk.user.deleted", id, told(ctx, caller, json!({}))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Delete one's account.
 ///
-/// The e-mail address, name, telephone number, password and roles are erased at once and for good, every session ends,
+/// The e-mail address, name, telephone number, password, wallets, roles and mails are erased at once and for good, every session ends,
 /// and the address is free for a new account. What stays is the id with the dates of creation and deletion, because
 /// orders and invoices, which the law requires to be kept, refer to it.
 #[utoipa::path(delete, path = "/users/me", tag = "users", security(("bearer" = ["account"])), request_body = Farewell,
-    responses((status = 204), (status = 403, body = ProblemDocument, description = "`wrong-password`"),
+    responses((status = 204), (status = 403, body = ProblemDocument, description = "`wrong-password`, `wrong-wallet`"),
     (status = 409, body = ProblemDocument, description = "`last-administrator`"),
     (status = 429, body = ProblemDocument, description = "`too-many-attempts`")))]
 pub async fn delete(ctx: Ctx, caller: Caller, Valid(body): Valid<Farewell>) -> Result<StatusCode> {
     caller.needs(scope::ACCOUNT)?;
     let id = caller.user_id()?;
     let profile = store::find(&ctx.conn().await?, id).await?;
-    must_know_password(&ctx, &caller, &profile, &body.password, "/password").await?;
-    erase(ctx.begin().await?, id).await
+    let ownership =
+        Ownership::show(&ctx, &caller, &profile, body.password.as_ref(), body.wallet.as_ref()).await?;
+    let mut tx = ctx.begin().await?;
+    ownership.spend(&mut tx).await?;
+    erase(tx, &ctx, &caller, id).await
 }
 
 impl IntoResponse for Profile {

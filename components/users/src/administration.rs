@@ -3,6 +3,7 @@
 use crate::account::{self, Profile, ProfileChange, Registration};
 use crate::problem::UsersError;
 use crate::store::{self, Filter};
+use crate::trace::told;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use garde::Validate;
@@ -69,8 +70,13 @@ impl<S: Sync> FromRequestParts<S> for BootstrapKey {
 #[utoipa::path(post, path = "/users/bootstrap", tag = "users", request_body = Registration, responses(
     (status = 201, body = Profile), (status = 401, body = ProblemDocument),
     (status = 409, body = ProblemDocument, description = "`administrator-exists`, `email-taken`")))]
-pub async fn bootstrap(ctx: Ctx, _: BootstrapKey, submit: Submit<Registration>) -> Result<Response> {
-    account::create(&ctx, submit, &[Role::Customer, Role::Admin], true).await
+pub async fn bootstrap(
+    ctx: Ctx,
+    _: BootstrapKey,
+    caller: Caller,
+    submit: Submit<Registration>,
+) -> Result<Response> {
+    account::create(&ctx, &caller, submit, &[Role::Customer, Role::Admin], true).await
 }
 
 /// List and search accounts.
@@ -141,7 +147,8 @@ pub async fn set_roles(
     store::set_roles(&mut tx, id, &roles).await?;
     profile.roles = roles;
     store::update(&mut tx, &mut profile).await?;
-    tx.emit("souk.user.roles_changed", id, json!({"roles": profile.roles})).await?;
+    let facts = json!({"roles": profile.roles});
+    tx.emit("souk.user.roles_changed", id, told(&ctx, &caller, facts)).await?;
     tx.commit().await?;
     Ok(Tagged::new(profile.version, profile))
 }
@@ -152,5 +159,5 @@ pub async fn set_roles(
     (status = 409, body = ProblemDocument, description = "`last-administrator`")))]
 pub async fn delete(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<StatusCode> {
     caller.needs(scope::USERS_WRITE)?;
-    account::erase(ctx.begin().await?, id).await
+    account::erase(ctx.begin().await?, &ctx, &caller, id).await
 }

@@ -1,10 +1,11 @@
-//! Internal: auth asks whether a password is right, and what roles somebody has; auth and customers ask who a person is.
+//! Internal: auth asks whether a password is right, what roles somebody has and who they are; so do customers.
 
 use crate::account::Profile;
 use crate::guess::{self, Guess};
 use crate::problem::UsersError;
 use crate::rules;
 use crate::store;
+use crate::wallet::Wallet;
 use axum::Json;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,12 @@ pub struct Attempt {
 /// Whose password it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Proven {
-    user_id: UserId,
-    roles: Vec<Role>,
+    /// The account.
+    pub user_id: UserId,
+    /// What they are to the shop.
+    pub roles: Vec<Role>,
     /// Grows with every new password: what was begun with an earlier one is over.
-    password_version: i64,
+    pub password_version: i64,
 }
 
 /// A person, as far as tokens are concerned.
@@ -42,6 +45,14 @@ pub struct Proven {
 pub struct Standing {
     user_id: UserId,
     roles: Vec<Role>,
+}
+
+/// A person, with all that is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Person {
+    #[serde(flatten)]
+    profile: Profile,
+    wallets: Vec<Wallet>,
 }
 
 /// Check a password.
@@ -70,16 +81,24 @@ pub async fn roles(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Resu
     Ok(Json(Standing { user_id: id, roles: profile.roles }))
 }
 
-/// Everything that is held here on a person, but for secrets: to begin a customer's record with, and for the export of
-/// personal data.
+/// Everything that is held here on a person, but for secrets: to begin a customer's record with, for what clients are told of
+/// who signed in, and for the export of personal data.
 #[utoipa::path(get, path = "/internal/persons/{id}", tag = "internal", params(("id" = UserId, Path, description = "The account")),
-    responses((status = 200, body = Profile), (status = 404, body = ProblemDocument)))]
-pub async fn person(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Profile>> {
+    responses((status = 200, body = Person), (status = 404, body = ProblemDocument)))]
+pub async fn person(ctx: Ctx, caller: Caller, PathId(id): PathId<UserId>) -> Result<Json<Person>> {
     caller.must_be_service("customers").or_else(|_| caller.must_be_service("auth"))?;
-    Ok(Json(store::find(&ctx.conn().await?, id).await?))
+    let conn = ctx.conn().await?;
+    Ok(Json(Person {
+        profile: store::find(&conn, id).await?,
+        wallets: store::wallet::list(&conn, id).await?,
+    }))
 }
 
 /// Forgets what need not be remembered.
-pub async fn purge(ctx: Ctx) -> Result<(), Problem> {
-    Ok(store::purge(&ctx.conn().await?).await?)
+pub async fn purge(ctx: &Ctx) -> Result<(), Problem> {
+    let conn = ctx.conn().await?;
+    store::purge(&conn).await?;
+    store::reset::purge(&conn).await?;
+    store::wallet::purge(&conn).await?;
+    Ok(store::mail::purge(&conn).await?)
 }

@@ -5,7 +5,7 @@ use crate::password;
 use crate::problem::UsersError;
 use crate::rules;
 use crate::store::{self, Credentials};
-use souk_kit::{Ctx, Result, Secret};
+use souk_kit::{Ctx, Result, Secret, network};
 
 /// What somebody says is the password of an account.
 pub struct Guess<'a> {
@@ -23,7 +23,7 @@ pub struct Guess<'a> {
 /// decided again afterwards, one by one, in the transaction that counts. Who comes too late by then learns nothing from it,
 /// and a right guess counts like a wrong one, or the next pause would tell.
 pub async fn judge(ctx: &Ctx, guess: Guess<'_>) -> Result<Option<Credentials>> {
-    let (email, network) = (guess.email, rules::network(guess.address));
+    let (email, network) = (guess.email, network::of(guess.address));
     let before = store::credentials(&ctx.conn().await?, email, &network).await?;
     if let Some(pause) = rules::wait(before.history) {
         return Err(UsersError::TooManyAttempts(pause).into());

@@ -1,6 +1,6 @@
 //! Everything this service refuses, beside what the kit does.
 
-use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WRONG_CREDENTIALS};
+use souk_kit::problem::sign_in::{TOO_MANY_ATTEMPTS, WALLET_NOT_PROVEN, WRONG_CREDENTIALS};
 use souk_kit::{FieldError, Refusal, Spec};
 use std::time::Duration;
 
@@ -29,12 +29,56 @@ const ADMINISTRATOR_EXISTS: Spec = Spec::new(
     "The bootstrap route works once. Ask an administrator for the role.",
 );
 
+const WRONG_WALLET: Spec = Spec::new(
+    403,
+    "wrong-wallet",
+    "The wallet is none of the account's",
+    "The operation needs a credential of the account: its password, or one of its wallets.",
+);
+const WALLET_TAKEN: Spec = Spec::new(
+    409,
+    "wallet-taken",
+    "The wallet belongs to another account",
+    "A wallet opens one account. Unlink it there first, or delete that account.",
+);
+const TOO_MANY_WALLETS: Spec = Spec::new(
+    409,
+    "too-many-wallets",
+    "The account has too many wallets",
+    "An account can have 20 wallets. Unlink one first.",
+);
+const LAST_CREDENTIAL: Spec = Spec::new(
+    409,
+    "last-credential",
+    "The last credential must stay",
+    "Nothing else opens the account. Set a password or link another wallet first, or delete the account.",
+);
+const NO_EMAIL: Spec = Spec::new(
+    409,
+    "no-email",
+    "The account has no e-mail address",
+    "It was begun with a wallet. Give it an address first (`PUT /users/me/email`).",
+);
+const LINK_NOT_VALID: Spec = Spec::new(
+    410,
+    "link-not-valid",
+    "The link is not valid any more",
+    "It was used, has expired, or was never sent. Ask for another one.",
+);
+
 /// All of them, for the documentation.
 pub const ALL: &[Spec] = &[
     EMAIL_TAKEN,
     WRONG_CREDENTIALS,
     TOO_MANY_ATTEMPTS,
     WRONG_PASSWORD,
+    WALLET_NOT_PROVEN,
+    WRONG_WALLET,
+    WALLET_TAKEN,
+    TOO_MANY_WALLETS,
+    LAST_CREDENTIAL,
+    NO_EMAIL,
+    LINK_NOT_VALID,
     LAST_ADMINISTRATOR,
     ADMINISTRATOR_EXISTS,
 ];
@@ -50,6 +94,20 @@ pub enum UsersError {
     TooManyAttempts(Duration),
     /// The account's password is needed, and what stands at this JSON pointer is not it.
     WrongPassword(&'static str),
+    /// The signature does not prove the wallet, here and now; why not.
+    WalletNotProven(&'static str),
+    /// The wallet is none of the account's.
+    WrongWallet,
+    /// The wallet is another account's.
+    WalletTaken,
+    /// The account has as many wallets as it may have.
+    TooManyWallets,
+    /// Nothing else would open the account.
+    LastCredential,
+    /// There is no address to write to.
+    NoEmail,
+    /// A link from a mail was used, has expired or was never sent.
+    LinkNotValid,
     /// Nobody would administer the suite any more.
     LastAdministrator,
     /// The first administrator is made once.
@@ -63,6 +121,13 @@ impl Refusal for UsersError {
             Self::WrongCredentials => WRONG_CREDENTIALS,
             Self::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
             Self::WrongPassword(_) => WRONG_PASSWORD,
+            Self::WalletNotProven(_) => WALLET_NOT_PROVEN,
+            Self::WrongWallet => WRONG_WALLET,
+            Self::WalletTaken => WALLET_TAKEN,
+            Self::TooManyWallets => TOO_MANY_WALLETS,
+            Self::LastCredential => LAST_CREDENTIAL,
+            Self::NoEmail => NO_EMAIL,
+            Self::LinkNotValid => LINK_NOT_VALID,
             Self::LastAdministrator => LAST_ADMINISTRATOR,
             Self::AdministratorExists => ADMINISTRATOR_EXISTS,
         }
@@ -71,6 +136,7 @@ impl Refusal for UsersError {
     fn detail(&self) -> String {
         match self {
             Self::TooManyAttempts(wait) => format!("Try again in {} s.", wait.as_millis().div_ceil(1000)),
+            Self::WalletNotProven(why) => (*why).into(),
             other => format!("{}.", other.spec().title),
         }
     }

@@ -2,7 +2,6 @@
 
 use souk_kit::Secret;
 use souk_kit::text::{is_control, is_visible};
-use std::net::IpAddr;
 use std::time::Duration;
 use unicode_normalization::UnicodeNormalization;
 
@@ -56,21 +55,6 @@ pub fn weakness(password: &Secret, email: &str) -> Option<&'static str> {
         return Some("must not be the e-mail address");
     }
     None
-}
-
-/// The network that a client address belongs to: neighbours share an attacker's budget (/24, or /64 for IPv6).
-pub fn network(address: Option<&str>) -> String {
-    match address.and_then(|text| text.parse::<IpAddr>().ok()) {
-        Some(IpAddr::V4(v4)) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        Some(IpAddr::V6(v6)) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        None => "unknown".into(),
-    }
 }
 
 /// What is remembered of an account's failed sign-ins.
@@ -151,13 +135,6 @@ mod tests {
         let attacked = History { overall: 1_000_000, ..History::default() };
         assert_eq!(wait(History { is_known: true, ..attacked }), None);
         assert_eq!(wait(attacked), Some(WAIT_OVERALL));
-    }
-
-    #[test]
-    fn neighbours_share_a_network() {
-        assert_eq!(network(Some("192.0.2.7")), network(Some("192.0.2.200")));
-        assert_eq!(network(Some("2001:db8::1")), network(Some("2001:db8::ffff")));
-        assert_ne!(network(Some("192.0.2.7")), network(Some("192.0.3.7")));
     }
 
     proptest! {

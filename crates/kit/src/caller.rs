@@ -4,6 +4,7 @@
 //! with the variable `identity_key`. A service believes nothing else, so exposing one by mistake opens nothing.
 
 use crate::id::{ClientId, UserId};
+use crate::permission::scope::ACCOUNT;
 use crate::permission::{Role, scopes_of};
 use crate::problem::Problem;
 use crate::service::Service;
@@ -185,9 +186,10 @@ impl Caller {
         }
     }
 
-    /// Refuses everybody but the owner, and whoever has `scope` over other people's things.
+    /// Refuses everybody but the owner, with a token for their whole account, and whoever has `scope` over other people's
+    /// things.
     pub fn owns_or_has(&self, owner: UserId, scope: &str) -> Result<(), Problem> {
-        if self.subject == Subject::User(owner) {
+        if self.subject == Subject::User(owner) && self.has(ACCOUNT) {
             return Ok(());
         }
         self.needs(scope)
@@ -216,9 +218,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let token = parts.headers.get(IDENTITY).and_then(|value| value.to_str().ok());
         let token =
             token.ok_or_else(|| Problem::unauthenticated("No identity assertion came with the request."))?;
-        let service = parts.extensions.get::<crate::Ctx>().map(crate::Ctx::service);
-        let service = service.ok_or_else(|| Problem::internal("request without a context"))?;
-        let caller = Self::verify(token, service.name)?;
+        let ctx = parts.extensions.get::<crate::Ctx>();
+        let ctx = ctx.ok_or_else(|| Problem::internal("request without a context"))?;
+        let caller = Self::verify(token, ctx.service().name)?;
+        ctx.knows(&caller);
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }

@@ -1,5 +1,6 @@
 //! One request's context: its ids, its deadline, its way to the database and to other services.
 
+use crate::caller::Caller;
 use crate::client::Call;
 use crate::db::{Conn, Db, DbError, Tx};
 use crate::id::RequestId;
@@ -8,8 +9,8 @@ use crate::service::Service;
 use crate::unique;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method};
-use std::sync::Arc;
+use http::{HeaderMap, HeaderName, Method, header};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Carries the request id between services; the gateway makes it.
@@ -21,6 +22,8 @@ pub const DEADLINE: HeaderName = HeaderName::from_static("souk-deadline-ms");
 
 /// How long a request may take when its caller does not say.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// The longest name of a client's program that is kept.
+const MAX_USER_AGENT: usize = 200;
 
 /// The context of one request. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +34,9 @@ struct Inner {
     request_id: String,
     traceparent: String,
     deadline: Instant,
+    user_agent: Option<String>,
+    /// Who asks, and from where, once that is proven.
+    caller: OnceLock<(String, Option<String>)>,
 }
 
 impl Ctx {
@@ -51,6 +57,8 @@ impl Ctx {
                 .filter(|id| id.parse::<RequestId>().is_ok())
                 .unwrap_or_else(|| RequestId::unique().to_string()),
             traceparent: child_of(traceparent),
+            user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(short),
+            caller: OnceLock::new(),
             deadline: started + patience.unwrap_or(DEFAULT_DEADLINE).min(DEFAULT_DEADLINE),
         }))
     }
@@ -73,6 +81,27 @@ impl Ctx {
     /// The trace, for the next service (W3C Trace Context).
     pub fn traceparent(&self) -> &str {
         &self.0.traceparent
+    }
+
+    /// With what the request was made, as it says itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.0.user_agent.as_deref()
+    }
+
+    /// Remembers who asks, for the audit log.
+    pub(crate) fn knows(&self, caller: &Caller) {
+        // The first is the only one: a request has one caller.
+        let _ = self.0.caller.set((caller.subject.to_string(), caller.address.clone()));
+    }
+
+    /// Who asks: an id, `anonymous` or `service`; nothing where no handler has asked for the caller.
+    pub fn actor(&self) -> Option<&str> {
+        self.0.caller.get().map(|(actor, _)| actor.as_str())
+    }
+
+    /// From where they ask.
+    pub fn address(&self) -> Option<&str> {
+        self.0.caller.get()?.1.as_deref()
     }
 
     /// How long the caller is still waiting.
@@ -112,6 +141,10 @@ impl<S: Sync> FromRequestParts<S> for Ctx {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal("request without a context"))
     }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MAX_USER_AGENT).collect()
 }
 
 /// The next span of the trace: the same trace id, a new span id. A trace that cannot be read is begun anew.

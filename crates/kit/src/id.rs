@@ -133,6 +133,8 @@ ids! {
     ClientId = "cli";
     /// A sign-in: the family of refresh tokens that descend from it.
     SessionId = "ses";
+    /// A mail to somebody.
+    MailId = "mal";
     /// A browser in which a person is signed in.
     BrowserId = "brs";
     /// An entry of the audit log.

@@ -22,6 +22,7 @@ mod log;
 mod metrics;
 mod migrate;
 pub mod money;
+pub mod network;
 pub mod once;
 pub mod page;
 pub mod permission;

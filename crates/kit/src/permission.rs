@@ -28,6 +28,15 @@ impl Role {
         }
     }
 
+    /// What it is, for the documentation.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Customer => "Buys. Everybody who registers is one.",
+            Self::Merchant => "Runs the catalogue and the shop's daily business.",
+            Self::Admin => "Runs the suite: people, roles, everything a merchant may.",
+        }
+    }
+
     /// The scopes that a token of this role carries.
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {

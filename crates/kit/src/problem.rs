@@ -106,6 +106,13 @@ pub mod sign_in {
         "Wrong e-mail address or password",
         "No account has this e-mail address and password together. Which of them is wrong is not said.",
     );
+    /// What was signed does not prove a wallet, or not here and now.
+    pub const WALLET_NOT_PROVEN: Spec = Spec::new(
+        401,
+        "wallet-not-proven",
+        "The wallet is not proven",
+        "The message is for another site, chain or time, its nonce is not good, or its signature is not that of the address. Ask for a new nonce and sign again.",
+    );
     /// The account has been guessed at too often.
     pub const TOO_MANY_ATTEMPTS: Spec = Spec::new(
         429,

@@ -11,7 +11,7 @@ const MAX_WORD: usize = 254;
 /// The words by which a person is found: those of the name and of the e-mail address, and the latter whole.
 pub fn of_person(name: Option<&str>, email: &str) -> Vec<String> {
     let text = folded(&format!("{} {email}", name.unwrap_or_default()));
-    let words = alphanumeric(&text).chain([folded(email)]);
+    let words = alphanumeric(&text).chain(Some(folded(email)).filter(|email| !email.is_empty()));
     let mut words: Vec<String> = words.map(|word| word.chars().take(MAX_WORD).collect()).collect();
     words.sort();
     words.dedup();

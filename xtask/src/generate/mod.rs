@@ -13,12 +13,14 @@ use crate::suite::{self, Runner, Suite};
 use crate::up;
 
 mod database;
+mod permissions;
 mod problems;
 
 /// Write the generated files.
 ///
 /// These are the demo catalogue (demo/), the description of the API (docs/api/openapi.json) and of its problems
-/// (docs/problems.md), both asked from a running suite, and of the databases (docs/database.md).
+/// (docs/problems.md) and permissions (docs/permissions.md), all asked from a running suite, and of the databases
+/// (docs/database.md).
 #[derive(Args)]
 pub struct GenerateArgs {
     /// Write nothing, and fail when a file is not as it would be written
@@ -68,6 +70,7 @@ fn files(project: &Project, host: &Runner) -> Result<Vec<Generated>> {
         (catalogue::PRODUCTS_FILE, catalogue::lines(catalogue::products(catalogue::DEMO_PRODUCTS))?),
         (catalogue::CATEGORIES_FILE, catalogue::lines(catalogue::categories())?),
         ("docs/database.md", database::page(project)?),
+        ("docs/permissions.md", permissions::page(&openapi)?),
         ("docs/problems.md", problems::page(&openapi)?),
         ("docs/api/openapi.json", serde_json::to_string_pretty(&openapi)? + "\n"),
     ])

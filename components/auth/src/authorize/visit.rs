@@ -2,6 +2,7 @@
 
 use super::next::{Done, Known, Next, next};
 use super::request::{Failure, Refusal, Request, Target, Unproven, client_id, once};
+use crate::audit::{self, Act, Entry};
 use crate::browser::{self, Browser, Proof};
 use crate::clients;
 use crate::code::{self, CodeGrant};
@@ -201,6 +202,8 @@ impl Visit {
             tx.rollback().await?;
             return again(self, texts.wrong_credentials, StatusCode::UNPROCESSABLE_ENTITY);
         };
+        let entry = Entry::new(Act::SignedIn, &self.ctx).user(browser.user_id).session(browser.id);
+        audit::record(&tx, entry.client(&request.client.id).email(address).await?).await?;
         tx.commit().await?;
         self.cookies.push(cookie);
         self.goes_on(request, Some(browser), Done::SignedIn, None).await
@@ -309,11 +312,17 @@ impl Visit {
             return self.login(request, None, Some(self.texts().page_too_old), StatusCode::FORBIDDEN);
         }
         let client_id = request.client.id.clone();
+        if clients::find(&tx, &client_id).await?.is_none() {
+            tx.rollback().await?;
+            return Err(Failure::Page(Unproven::Client).into());
+        }
         if done == Done::Allowed {
             let before = consents::find(&tx, browser.user_id, &client_id).await?.unwrap_or_default();
             let more = before.split(' ').filter(|name| !name.is_empty() && !scope.contains(name));
             let all: Vec<&str> = scope.iter().copied().chain(more).collect();
             consents::put(&mut tx, browser.user_id, &client_id, &all.join(" ")).await?;
+            let entry = Entry::new(Act::ConsentGiven, &self.ctx).user(browser.user_id).client(&client_id);
+            audit::record(&tx, entry.session(browser.id).with("scope", scope.join(" "))).await?;
         }
         let grant = CodeGrant {
             client_id,

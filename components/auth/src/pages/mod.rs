@@ -4,6 +4,7 @@ mod consent;
 mod failure;
 mod login;
 mod logout;
+pub mod recovery;
 pub mod texts;
 
 pub use consent::{choose, consent};

@@ -141,13 +141,13 @@ pub async fn end(conn: &Conn, id: SessionId, user: Option<UserId>) -> Result<boo
 
 /// Ends the sessions of a person's earlier passwords, but for one that may go on as if begun with the newest, and lets no
 /// more of them begin; where such a password opened a browser's session, or gave a code, that ends too. News may come late,
-/// twice and in any order.
+/// twice and in any order. Answers how many sessions ended.
 pub async fn end_before(
     tx: &mut Tx,
     user_id: &str,
     password_version: i64,
     keep: Option<&str>,
-) -> Result<(), DbError> {
+) -> Result<usize, DbError> {
     tx.exec(
         "INSERT INTO newest_passwords (user_id, password_version, heard_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (user_id) DO UPDATE SET
@@ -160,11 +160,14 @@ pub async fn end_before(
         params![user_id, password_version, keep],
     )
     .await?;
+    let mut ended = 0;
     for table in ["sessions", "browsers", "codes"] {
-        let sql = format!("DELETE FROM {table} WHERE user_id = ?1 AND password_version < ?2");
-        tx.exec(&sql, params![user_id, password_version]).await?;
+        let sql =
+            format!("DELETE FROM {table} WHERE user_id = ?1 AND password_version < ?2 RETURNING 1 AS ended");
+        let rows = tx.all(&sql, params![user_id, password_version], |row| row.get::<i64>("ended")).await?;
+        ended += if table == "codes" { 0 } else { rows.len() };
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// Forgets what somebody who left has allowed.

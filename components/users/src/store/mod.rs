@@ -1,6 +1,12 @@
 //! The SQL.
 
+pub mod mail;
+pub mod reset;
+pub mod wallet;
+
+use self::mail::Link;
 use crate::account::Profile;
+use crate::credentials::Proven;
 use crate::problem::UsersError;
 use crate::rules::{self, History};
 use serde_json::json;
@@ -11,13 +17,14 @@ use souk_kit::{Conn, DbError, Problem, Result, Row, Timestamp, Tx, params, words
 use std::time::Duration;
 
 /// The columns of a profile, with the roles as a JSON array.
-const PROFILE: &str = "SELECT id, email, name, locale, phone, version, created_at, updated_at,
+const PROFILE: &str = "SELECT id, email, email_verified_at IS NOT NULL AS email_verified, name, locale, phone, version, created_at, updated_at,
     (SELECT json_group_array(role) FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles FROM users";
 
 fn profile(row: Row<'_>) -> Result<Profile, DbError> {
     Ok(Profile {
         id: row.parse("id")?,
         email: row.get("email")?,
+        email_verified: row.get("email_verified")?,
         name: row.get("name")?,
         locale: row.get("locale")?,
         phone: row.get("phone")?,
@@ -34,10 +41,25 @@ pub async fn find(conn: &Conn, id: UserId) -> Result<Profile> {
     conn.one(&sql, params![id], profile).await?.ok_or_else(Problem::not_found)
 }
 
+/// The account with this e-mail address.
+pub async fn find_by_email(conn: &Conn, email: &str) -> Result<Option<Profile>, DbError> {
+    conn.one(&format!("{PROFILE} WHERE email = ?1"), params![email], profile).await
+}
+
+/// What a sign-in needs to know of an account that was proven to be somebody's.
+pub async fn proven(conn: &Conn, id: UserId) -> Result<Proven> {
+    let sql = "SELECT password_version, (SELECT json_group_array(role) FROM user_roles WHERE user_id = users.id) AS roles
+                 FROM users WHERE id = ?1 AND deleted_at IS NULL";
+    let read = |row: Row<'_>| {
+        Ok(Proven { user_id: id, roles: row.json("roles")?, password_version: row.get("password_version")? })
+    };
+    conn.one(sql, params![id], read).await?.ok_or_else(Problem::not_found)
+}
+
 /// What is needed to insert an account.
 pub struct NewUser<'a> {
-    pub email: &'a str,
-    pub password_hash: &'a str,
+    pub email: Option<&'a str>,
+    pub password_hash: Option<&'a str>,
     pub name: Option<&'a str>,
     pub locale: &'a str,
     pub roles: &'a [Role],
@@ -56,10 +78,11 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>) -> Result<Profile> {
         .await?;
     let version = inserted.ok_or(UsersError::EmailTaken)?;
     set_roles(tx, id, user.roles).await?;
-    set_words(tx, id, &words::of_person(user.name, user.email)).await?;
+    set_words(tx, id, &words::of_person(user.name, user.email.unwrap_or_default())).await?;
     Ok(Profile {
         id,
-        email: user.email.into(),
+        email: user.email.map(str::to_owned),
+        email_verified: false,
         name: user.name.map(str::to_owned),
         locale: user.locale.into(),
         phone: None,
@@ -110,7 +133,51 @@ pub async fn update(tx: &mut Tx, profile: &mut Profile) -> Result<()> {
         ],
     )
     .await?;
-    Ok(set_words(tx, profile.id, &words::of_person(profile.name.as_deref(), &profile.email)).await?)
+    Ok(set_words(tx, profile.id, &words_of(profile)).await?)
+}
+
+fn words_of(profile: &Profile) -> Vec<String> {
+    words::of_person(profile.name.as_deref(), profile.email.as_deref().unwrap_or_default())
+}
+
+/// Gives an account another e-mail address, which nobody has confirmed; `EmailTaken` when it is somebody's.
+pub async fn set_email(tx: &mut Tx, old: &Profile, email: &str) -> Result<Profile> {
+    if find_by_email(tx, email).await?.is_some() {
+        return Err(UsersError::EmailTaken.into());
+    }
+    let mut new = Profile { email: Some(email.to_owned()), email_verified: false, ..old.clone() };
+    let sql = "UPDATE users SET email = ?2, email_verified_at = NULL WHERE id = ?1";
+    tx.exec(sql, params![old.id, email]).await?;
+    update(tx, &mut new).await?;
+    Ok(new)
+}
+
+/// Notes that mail to an account's address arrives; false when the account has another address by now.
+pub async fn confirm_email(tx: &mut Tx, link: &Link) -> Result<bool, DbError> {
+    let now = Timestamp::now();
+    let confirmed = tx
+        .one(
+            "UPDATE users SET email_verified_at = coalesce(email_verified_at, ?3), version = version + 1, updated_at = ?3
+              WHERE id = ?1 AND email = ?2 RETURNING 1 AS confirmed",
+            params![link.user_id, link.email.as_str(), now],
+            |row| row.get::<i64>("confirmed"),
+        )
+        .await?;
+    Ok(confirmed.is_some())
+}
+
+/// Gives the owner of a link another password, and answers its version; nothing when the account has another address by now.
+/// Failures that were counted against the old one are forgotten.
+pub async fn renew_password(tx: &mut Tx, link: &Link, hash: &str) -> Result<Option<i64>, DbError> {
+    let failures = params![email_hash(&link.email)];
+    tx.exec("DELETE FROM sign_in_failures WHERE email_hash = ?1", failures).await?;
+    tx.one(
+        "UPDATE users SET password_hash = ?3, password_version = password_version + 1
+          WHERE id = ?1 AND email = ?2 RETURNING password_version",
+        params![link.user_id, link.email.as_str(), hash],
+        |row| row.get("password_version"),
+    )
+    .await
 }
 
 /// Replaces the password of `version` and answers the new one's version; nothing when it is another by now.
@@ -132,13 +199,18 @@ pub async fn renew_hash(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), DbErr
 /// Erases everything personal and keeps the id, which orders and invoices refer to.
 pub async fn erase(tx: &mut Tx, profile: &Profile) -> Result<(), DbError> {
     let id = profile.id;
-    tx.exec("DELETE FROM sign_in_failures WHERE email_hash = ?1", params![email_hash(&profile.email)])
-        .await?;
-    tx.exec("DELETE FROM known_networks WHERE email_hash = ?1", params![email_hash(&profile.email)]).await?;
+    if let Some(email) = &profile.email {
+        for table in ["sign_in_failures", "known_networks", "reset_requests"] {
+            let sql = format!("DELETE FROM {table} WHERE email_hash = ?1");
+            tx.exec(&sql, params![email_hash(email)]).await?;
+        }
+    }
+    mail::forget(tx, id).await?;
+    tx.exec("DELETE FROM wallets WHERE user_id = ?1", params![id]).await?;
     tx.exec("DELETE FROM user_roles WHERE user_id = ?1", params![id]).await?;
     tx.exec("DELETE FROM user_words WHERE user_id = ?1", params![id]).await?;
     tx.exec(
-        "UPDATE users SET email = NULL, name = NULL, phone = NULL, password_hash = NULL, locale = 'en',
+        "UPDATE users SET email = NULL, email_verified_at = NULL, name = NULL, phone = NULL, password_hash = NULL, locale = 'en',
                 version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1",
         params![id, Timestamp::now()],
     )
