@@ -257,29 +257,29 @@ async fn a_form_is_good_for_its_browser_its_session_and_its_request() {
     };
     // Eve's form, of her own browser, sent by Ana's: for her own request, or for Ana's.
     for action in [eves_consent.action(), consent.action()] {
-        for csrf in [eves_consent.csrf(), eves_login.csrf(), String::new(), "1.AAAA".to_owned()] {
-            let forged = [("step", "consent"), ("csrf", csrf.as_str())];
+        for csrf in [eves_consent.csrf(), eves_login.csrf(), "", "1.AAAA"] {
+            let forged = [("step", "consent"), ("csrf", csrf)];
             gives_nothing(&hers.sends(&action, &own, site, &forged).await);
         }
     }
     // Ana's own form, for another client, or for more.
     let more = authorization(&honest, &[("scope", "openid account"), ("state", "x")]);
     for action in [wanted.as_str(), more.as_str()] {
-        let forged = [("step", "consent"), ("csrf", &consent.csrf())];
+        let forged = [("step", "consent"), ("csrf", consent.csrf())];
         gives_nothing(&hers.sends(action, &own, site, &forged).await);
     }
     // Ana's own form, sent by another site's page.
     for (origin, site) in
         [("https://evil.example", "cross-site"), ("null", "cross-site"), (own.as_str(), "cross-site")]
     {
-        let forged = [("step", "consent"), ("csrf", &consent.csrf())];
+        let forged = [("step", "consent"), ("csrf", consent.csrf())];
         gives_nothing(&hers.sends(&consent.action(), origin, site, &forged).await);
     }
     // Signing Ana in as Eve, so that what she does is seen by Eve.
     let fresh = shop.browser().await;
     let (email, password) = (eve.email().to_owned(), eve.password());
-    for csrf in [eves_login.csrf(), String::new()] {
-        let filled = [("step", "login"), ("csrf", csrf.as_str()), ("email", &email), ("password", &password)];
+    for csrf in [eves_login.csrf(), ""] {
+        let filled = [("step", "login"), ("csrf", csrf), ("email", &email), ("password", &password)];
         gives_nothing(&fresh.sends(&asked, &own, site, &filled).await);
         assert!(fresh.cookie("souk-session").is_none());
     }

@@ -104,7 +104,7 @@ async fn the_page_does_not_tell_an_unknown_person_from_a_wrong_password() {
     for email in [ana.email(), &nobody] {
         let page =
             browser.presses(&login, "login", &[("email", email), ("password", "not hers")]).await.is(422);
-        shown.push((page.alert(), page.html().replace(email, "…").replace(&page.csrf(), "…")));
+        shown.push((page.alert(), page.html().replace(email, "…").replace(page.csrf(), "…")));
     }
     assert_eq!(shown[0], shown[1]);
     assert!(shown[0].0.is_some());
