@@ -145,12 +145,12 @@ async fn nobody_is_signed_out_by_a_form_of_another_site() {
     let evil = shop.browser().await;
     tokens(&evil, &client, &ana).await;
     let planted = evil.opens("/oauth2/logout").await.is(200);
-    for code in ["", "x", &planted.csrf()] {
+    for code in ["", "x", planted.csrf()] {
         let sent = [("step", "logout"), ("csrf", code)];
         let answer = browser.sends("/oauth2/logout?", browser.origin(), "same-origin", &sent).await.is(403);
         assert!(answer.has_button("logout"), "{}", answer.html());
     }
-    let sent = [("step", "logout"), ("csrf", &ask.csrf())];
+    let sent = [("step", "logout"), ("csrf", ask.csrf())];
     browser.sends("/oauth2/logout?", "https://evil.example", "cross-site", &sent).await.is(403);
     assert!(is_signed_in(&browser, &client).await);
     browser.sends("/oauth2/logout?", browser.origin(), "same-origin", &sent).await.is(200);

@@ -96,7 +96,7 @@ impl Browser {
     /// Sends the form of a page by one of its buttons, with these fields filled in.
     pub async fn presses(&self, page: &Shown, step: &str, fields: &[(&str, &str)]) -> Shown {
         assert!(page.has_button(step), "there is no button {step} in {}", page.html);
-        let sent = [&[("csrf", page.csrf().as_str()), ("step", step)], fields].concat();
+        let sent = [&[("csrf", page.csrf()), ("step", step)], fields].concat();
         self.sends(&page.action(), &self.origin, "same-origin", &sent).await
     }
 
@@ -195,18 +195,18 @@ impl Shown {
         self.html.contains(&format!("name=\"step\" value=\"{step}\""))
     }
 
-    fn attribute(&self, after: &str) -> String {
+    fn attribute(&self, after: &str) -> &str {
         let (_, rest) = self.html.split_once(after).unwrap_or_else(|| panic!("no {after} in {}", self.html));
-        unescaped(rest.split_once('"').map_or(rest, |(value, _)| value))
+        rest.split_once('"').map_or(rest, |(value, _)| value)
     }
 
     /// Where its form goes.
     pub fn action(&self) -> String {
-        self.attribute("action=\"")
+        unescaped(self.attribute("action=\""))
     }
 
     /// The code of its form.
-    pub fn csrf(&self) -> String {
+    pub fn csrf(&self) -> &str {
         self.attribute("name=\"csrf\" value=\"")
     }
 

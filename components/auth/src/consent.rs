@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Consent {
     /// The application.
+    #[schema(value_type = ClientId)]
     client_id: String,
     /// Its name.
     client: String,

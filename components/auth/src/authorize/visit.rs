@@ -312,6 +312,10 @@ impl Visit {
             return self.login(request, None, Some(self.texts().page_too_old), StatusCode::FORBIDDEN);
         }
         let client_id = request.client.id.clone();
+        if clients::find(&tx, &client_id).await?.is_none() {
+            tx.rollback().await?;
+            return Err(Failure::Page(Unproven::Client).into());
+        }
         if done == Done::Allowed {
             let before = consents::find(&tx, browser.user_id, &client_id).await?.unwrap_or_default();
             let more = before.split(' ').filter(|name| !name.is_empty() && !scope.contains(name));
