@@ -64,6 +64,8 @@ async fn what_does_not_go_together_is_no_client() {
     for (change, field) in [
         (json!({"name": " "}), "/name"),
         (json!({"name": "a\u{7}b"}), "/name"),
+        (json!({"name": "\u{202e}b"}), "/name"),
+        (json!({"name": "\u{200b}"}), "/name"),
         (json!({"grants": []}), "/grants"),
         (json!({"grants": ["implicit"]}), "/grants/0"),
         (json!({"grants": ["password"]}), "/grants/0"),

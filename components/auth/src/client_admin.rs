@@ -15,7 +15,7 @@ use souk_kit::permission::scope;
 use souk_kit::problem::ProblemDocument;
 use souk_kit::{
     Caller, Conn, Ctx, FieldError, IfMatch, IfNoneMatch, Page, PageQuery, PathId, Problem, Result, Tagged,
-    Timestamp, Valid, ValidQuery,
+    Timestamp, Valid, ValidQuery, text,
 };
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -143,8 +143,9 @@ pub struct SecretRotation {
     overlap_s: u32,
 }
 
-fn visible(text: &str, (): &()) -> garde::Result {
-    let is_visible = !text.trim().is_empty() && !text.chars().any(char::is_control);
+fn visible(name: &str, (): &()) -> garde::Result {
+    // A name that turns the direction of what follows could make the page of consent say something else.
+    let is_visible = text::is_visible(name) && !name.chars().any(text::is_control);
     if is_visible { Ok(()) } else { Err(garde::Error::new("must be visible text")) }
 }
 
