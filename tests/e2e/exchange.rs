@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use souk_tests::oauth::{CALLBACK, Client, Code, VERIFIER, app, basic, form, machine, site};
 use souk_tests::token::Jwt;
 use souk_tests::{Answer, Person, Suite};
+use std::slice::from_ref;
 use tokio::join;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -69,15 +70,15 @@ async fn a_client_proves_itself_in_exactly_one_way() {
     };
     let right = basic(id, secret);
     let posted = [("client_id", id), ("client_secret", secret)];
-    asks(&[right.clone()], &[]).await.is(200).accept();
-    asks(&[right.clone()], &[("client_id", id)]).await.is(200).accept();
+    asks(from_ref(&right), &[]).await.is(200).accept();
+    asks(from_ref(&right), &[("client_id", id)]).await.is(200).accept();
     asks(&[right.replace("Basic", "basic")], &[]).await.is(200).accept();
     asks(&[], &posted).await.is(200).accept();
     let request = async |headers: &[String], fields: &[(&str, &str)]| {
         asks(headers, fields).await.is_oauth_error("invalid_request");
     };
-    request(&[right.clone()], &posted).await;
-    request(&[right.clone()], &[("client_id", "cli_other")]).await;
+    request(from_ref(&right), &posted).await;
+    request(from_ref(&right), &[("client_id", "cli_other")]).await;
     request(&[right.clone(), right.clone()], &[]).await;
     for (headers, fields) in [
         (vec![], vec![]),

@@ -382,5 +382,5 @@ async fn nothing_secret_is_taken_from_an_address_or_told_to_the_next_site() {
     let policy = login.answer.header("referrer-policy").unwrap_or_default();
     assert!(["no-referrer", "same-origin", "strict-origin"].contains(&policy), "{policy}");
     // No form, and no password, is sent on by a redirect that keeps the method: each is a 303 (see `Shown`).
-    browser.signs_in(&login, &ana).await.is(200);
+    browser.signs_in(&login, &ana).await.is(303);
 }

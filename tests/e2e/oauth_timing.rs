@@ -5,6 +5,7 @@
 use souk_tests::browser::authorization;
 use souk_tests::oauth::{app, basic, machine};
 use souk_tests::{Faults, Suite, unique};
+use std::time::Duration;
 
 /// No refusal takes so many.
 const MANY: u32 = 1_000_000;
@@ -19,6 +20,16 @@ fn made(faults: &Faults, databases: &[&str]) -> Vec<u32> {
     databases.iter().map(|database| MANY - faults.trap_in(database).expect("a count")).collect()
 }
 
+/// Waits until nothing is done in the background that the request before left to be done.
+async fn rests(faults: &Faults, databases: &[&str]) {
+    begins(faults, databases);
+    let mut before = vec![];
+    while before != made(faults, databases) {
+        before = made(faults, databases);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// The fewest statements that each kind of refusal took, on each of these databases.
 async fn fewest<const N: usize>(
     faults: &Faults,
@@ -28,6 +39,7 @@ async fn fewest<const N: usize>(
     let mut counts = refusals.map(|_| Vec::new());
     for _ in 0..TRIES {
         for (refusal, counts) in refusals.iter().zip(&mut counts) {
+            rests(faults, databases).await;
             begins(faults, databases);
             refusal().await;
             counts.push(made(faults, databases));

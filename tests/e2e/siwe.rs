@@ -111,7 +111,7 @@ async fn what_was_signed_for_another_place_or_time_is_refused() {
         (&wants, "localhost wants", "The message is for another domain."),
         (&wants, &format!("https://{domain} wants"), "The message is for another origin."),
         (&line, "URI: https://evil.example", "The message is for another URI."),
-        (&line, &format!("URI: {uri}.evil.example"), "The message is for another URI."),
+        (&line, &format!("URI: {uri}@evil.example"), "The message is for another URI."),
         ("Chain ID: 1", "Chain ID: 137", "The message is for another chain."),
         (&issued_at, "Issued At: 2100-01-01T00:00:00Z", "The message is of the future."),
         (&issued_at, &more("Expiration Time: 2020-01-01T00:00:00Z"), "The message has expired."),

@@ -12,7 +12,7 @@ async fn a_linked_wallet_signs_in_to_its_account() {
     let (ana, wallet) = (shop.sign_up("ana").await, Wallet::new());
     let linked = ana.links(&wallet).await.is(201);
     assert_eq!((linked.text("/address"), &linked.json()["chain_id"]), (wallet.address.as_str(), &json!(1)));
-    assert_eq!(ana.wallets().await, [wallet.address.clone()]);
+    assert_eq!(ana.wallets().await, std::slice::from_ref(&wallet.address));
     assert_eq!(shop.kept_mail(ana.email(), 2).await[0]["kind"], "wallet_linked");
     let tokens = shop.arrives_with(&wallet).await.is(200);
     assert_eq!(tokens.text("/user_id"), ana.id());
