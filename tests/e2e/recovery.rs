@@ -4,8 +4,9 @@ use http::Method;
 use souk_tests::post::token_in;
 use souk_tests::{Answer, PASSWORD, Person, Suite, unique};
 
-/// A browser on one of the pages: its address, its cookie and the code of its form.
+/// A browser on one of the pages: its origin and address, its cookie and the code of its form.
 struct Tab {
+    origin: String,
     path: String,
     cookie: String,
     csrf: String,
@@ -25,7 +26,13 @@ async fn opens(person: &Person, path: &str) -> Tab {
     let page = html(&answer);
     let cookie = answer.header("set-cookie").and_then(|value| value.split(';').next()).expect("a cookie");
     let csrf = between(&page, "name=\"csrf\" value=\"", "\"").expect("a code");
-    Tab { path: path.into(), cookie: cookie.into(), csrf: csrf.into() }
+    let metadata = person.get("/.well-known/openid-configuration").await.is(200);
+    Tab {
+        origin: metadata.text("/issuer").into(),
+        path: path.into(),
+        cookie: cookie.into(),
+        csrf: csrf.into(),
+    }
 }
 
 fn encoded(text: &str) -> String {
@@ -34,7 +41,7 @@ fn encoded(text: &str) -> String {
 
 impl Tab {
     async fn submits(&self, person: &Person, fields: &[(&str, &str)]) -> Answer {
-        self.submits_from(person, fields, &[("origin", "http://localhost:8005")]).await
+        self.submits_from(person, fields, &[("origin", &self.origin)]).await
     }
 
     async fn submits_from(
@@ -59,9 +66,7 @@ async fn a_forgotten_password_is_replaced_without_a_script() {
     let told = html(&tab.submits(&browser, &[("email", ana.email())]).await.is(200));
     assert!(told.contains("Look into your mail"), "{told}");
     let mail = shop.kept_mail(ana.email(), 2).await.remove(0);
-    let link = between(mail["text"].as_str().expect("a text"), "http://localhost:8005", "\n")
-        .expect("a link")
-        .to_owned();
+    let link = between(mail["text"].as_str().expect("a text"), &tab.origin, "\n").expect("a link").to_owned();
     // Opening it, as programs that look through mail do, uses nothing up.
     opens(&browser, &link).await;
     let tab = opens(&browser, &link).await;
