@@ -5,6 +5,7 @@ use souk_tests::post::token_in;
 use souk_tests::{Answer, PASSWORD, Person, Suite, unique};
 
 /// A browser on one of the pages: its origin and address, its cookie and the code of its form.
+#[derive(Clone)]
 struct Tab {
     origin: String,
     path: String,
@@ -118,9 +119,9 @@ async fn forms_of_other_sites_are_not_taken() {
         tab.submits_from(&browser, &[], &[headers]).await.is(403).accept();
     }
     let other = opens(&browser, "/oauth2/forgot").await;
-    let stolen = Tab { csrf: other.csrf.clone(), path: tab.path.clone(), cookie: tab.cookie.clone() };
+    let stolen = Tab { csrf: other.csrf.clone(), ..tab.clone() };
     stolen.submits(&browser, &[]).await.is(403).accept();
-    let without = Tab { cookie: "x=y".into(), csrf: tab.csrf.clone(), path: tab.path.clone() };
+    let without = Tab { cookie: "x=y".into(), ..tab.clone() };
     without.submits(&browser, &[]).await.is(403).accept();
     assert_eq!(ana.reads_profile().await.is(200).json()["email_verified"], false);
     tab.submits(&browser, &[]).await.is(200).accept();
